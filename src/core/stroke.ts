@@ -1,0 +1,54 @@
+/** Strokes of a round pen, and the pixels they cover. */
+import { type Box, clipBox, type Grid } from "./grid.ts";
+
+export interface Stroke {
+  /** Pen positions in image pixels, [x, y]; integers are pixel centres. */
+  readonly points: readonly (readonly [number, number])[];
+  /** Diameter of the pen in image pixels, at least 1. */
+  readonly width: number;
+}
+
+/** Calls `visit` with the index of every pixel on `grid` that the stroke covers (possibly more than once). */
+export function visitStroke(stroke: Stroke, grid: Grid, visit: (index: number) => void): void {
+  const { points, width } = stroke;
+  // A pen of diameter 1 covers exactly the pixels it passes; half a pixel of slack would make it 2 or 3 wide.
+  const radius = Math.max(0.5, width / 2);
+  for (let i = 0; i < points.length; i++) {
+    const [x0, y0] = points[Math.max(0, i - 1)];
+    const [x1, y1] = points[i];
+    const box = clipBox(
+      {
+        x: Math.floor(Math.min(x0, x1) - radius),
+        y: Math.floor(Math.min(y0, y1) - radius),
+        width: Math.ceil(Math.abs(x1 - x0) + 2 * radius) + 2,
+        height: Math.ceil(Math.abs(y1 - y0) + 2 * radius) + 2,
+      },
+      grid,
+    );
+    visitSegment(x0, y0, x1, y1, radius, box, grid, visit);
+  }
+}
+
+function visitSegment(
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  radius: number,
+  box: Box,
+  grid: Grid,
+  visit: (index: number) => void,
+): void {
+  const dx = x1 - x0;
+  const dy = y1 - y0;
+  const length2 = dx * dx + dy * dy;
+  const radius2 = radius * radius;
+  for (let y = box.y; y < box.y + box.height; y++) {
+    for (let x = box.x; x < box.x + box.width; x++) {
+      const along = length2 === 0 ? 0 : Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / length2));
+      const ex = x - x0 - along * dx;
+      const ey = y - y0 - along * dy;
+      if (ex * ex + ey * ey <= radius2) visit(y * grid.width + x);
+    }
+  }
+}

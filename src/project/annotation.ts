@@ -1,0 +1,146 @@
+/**
+ * An annotation under work: one byte a pixel, and the actions that change it.
+ *
+ * Every change is a `Delta`, the runs of pixels it changed with their value before and after; undo applies it backwards.
+ * So undo costs what the change cost, survives a reload with the journal, and replaying the actions gives the mask bit for bit.
+ */
+import { type Grid, InternalError, type PartialSegmentation, type Stroke, visitStroke } from "../core/index.ts";
+
+/** Bits of an annotation's byte. */
+export const SEGMENTED = 1;
+export const INSIDE = 2;
+/** Drawn or erased by hand: the model never changes this pixel. */
+export const BY_HAND = 4;
+
+export interface Annotation extends Grid {
+  /** [H, W], bits SEGMENTED (x_m), INSIDE (x_s, only with SEGMENTED), BY_HAND (only with SEGMENTED) */
+  readonly data: Uint8Array;
+}
+
+/** Quadruples start, length, value before, value after: runs of the row-major data, ascending and disjoint. */
+export type Delta = readonly number[];
+
+/**
+ * What a hand tool leaves: inside, outside (also: erased, "not inside, and stays so"), or undecided again.
+ */
+export type Mark = "inside" | "outside" | "undecided";
+
+export type Change =
+  /** A scribble asks the model, a brush or eraser stroke is a correction; both are hand-drawn marks. */
+  | { readonly kind: "scribble" | "brush" | "erase"; readonly mark: Mark; readonly stroke: Stroke; readonly delta: Delta }
+  /** A candidate taken: which of how many, and what is needed to make it again. */
+  | { readonly kind: "take"; readonly candidate: TakenCandidate; readonly delta: Delta };
+
+export interface TakenCandidate {
+  readonly model: string;
+  readonly seed: number;
+  /** Place in the gallery, from 1, and how many were offered. */
+  readonly place: number;
+  readonly offered: number;
+  /** Share of the draws that stand behind it, (0, 1]. */
+  readonly support: number;
+}
+
+export type Action = (Change | { readonly kind: "undo" } | { readonly kind: "redo" }) & {
+  /** Milliseconds since 1970, for the record only. */
+  readonly at: number;
+};
+
+/** The annotation and where we are in its history; mutable, owned by one session. */
+export interface History {
+  readonly annotation: Annotation;
+  /** Changes in effect, oldest first. */
+  readonly done: Change[];
+  /** Changes undone, the next to redo last. */
+  readonly undone: Change[];
+}
+
+export function emptyHistory({ width, height }: Grid): History {
+  return { annotation: { width, height, data: new Uint8Array(width * height) }, done: [], undone: [] };
+}
+
+/**
+ * Carries out one action. An undo or redo with nothing to do changes nothing.
+ *
+ * @throws {InternalError} when the delta does not fit the annotation (a journal of another image)
+ */
+export function perform(history: History, action: Action): void {
+  if (action.kind === "undo") {
+    const change = history.done.pop();
+    if (!change) return;
+    applyDelta(history.annotation, change.delta, "backwards");
+    history.undone.push(change);
+  } else if (action.kind === "redo") {
+    const change = history.undone.pop();
+    if (!change) return;
+    applyDelta(history.annotation, change.delta, "forwards");
+    history.done.push(change);
+  } else {
+    applyDelta(history.annotation, action.delta, "forwards");
+    history.done.push(action);
+    history.undone.length = 0;
+  }
+}
+
+function applyDelta({ data }: Annotation, delta: Delta, direction: "forwards" | "backwards"): void {
+  const [from, to] = direction === "forwards" ? [2, 3] : [3, 2];
+  // Checked as a whole before the first pixel changes, so that a refused delta leaves the annotation as it was.
+  for (let i = 0; i < delta.length; i += 4) {
+    for (let p = delta[i]; p < delta[i] + delta[i + 1]; p++) {
+      if (data[p] !== delta[i + from])
+        throw new InternalError(`A change expects ${delta[i + from]} at pixel ${p}, which holds ${data[p]}.`);
+    }
+  }
+  for (let i = 0; i < delta.length; i += 4) data.fill(delta[i + to], delta[i], delta[i] + delta[i + 1]);
+}
+
+/** What a hand-drawn stroke changes. The newest stroke wins where strokes contradict each other. */
+export function strokeDelta(annotation: Annotation, stroke: Stroke, mark: Mark): Delta {
+  const after = mark === "undecided" ? 0 : SEGMENTED | BY_HAND | (mark === "inside" ? INSIDE : 0);
+  const covered = new Set<number>();
+  visitStroke(stroke, annotation, (index) => covered.add(index));
+  return deltaOf(annotation, Uint32Array.from(covered).sort(), () => after);
+}
+
+/** What taking a candidate changes: pixels not segmented before and segmented in it. */
+export function takeDelta(annotation: Annotation, candidate: PartialSegmentation, place: { x: number; y: number }): Delta {
+  const pixels: number[] = [];
+  const values = new Map<number, number>();
+  for (let y = 0; y < candidate.height; y++) {
+    for (let x = 0; x < candidate.width; x++) {
+      const i = y * candidate.width + x;
+      const p = (place.y + y) * annotation.width + place.x + x;
+      if (candidate.partialness[i] === 0 || annotation.data[p] & SEGMENTED) continue;
+      pixels.push(p);
+      values.set(p, SEGMENTED | (candidate.segmentation[i] ? INSIDE : 0));
+    }
+  }
+  return deltaOf(annotation, Uint32Array.from(pixels), (p) => values.get(p)!);
+}
+
+/** @param pixels  ascending, without doubles */
+function deltaOf({ data }: Annotation, pixels: Uint32Array, after: (pixel: number) => number): Delta {
+  const delta: number[] = [];
+  let end = -1;
+  for (const pixel of pixels) {
+    const from = data[pixel];
+    const to = after(pixel);
+    if (from === to) continue;
+    const last = delta.length - 4;
+    if (pixel === end && delta[last + 2] === from && delta[last + 3] === to) delta[last + 1]++;
+    else delta.push(pixel, 1, from, to);
+    end = pixel + 1;
+  }
+  return delta;
+}
+
+/** The annotation as the model sees it. */
+export function partialOf({ width, height, data }: Annotation): PartialSegmentation {
+  const partialness = new Uint8Array(data.length);
+  const segmentation = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    partialness[i] = data[i] & SEGMENTED;
+    segmentation[i] = (data[i] & INSIDE) >> 1;
+  }
+  return { width, height, partialness, segmentation };
+}
