@@ -27,7 +27,12 @@ export type Mark = "inside" | "outside" | "undecided";
 
 export type Change =
   /** A scribble asks the model, a brush or eraser stroke is a correction; both are hand-drawn marks. */
-  | { readonly kind: "scribble" | "brush" | "erase"; readonly mark: Mark; readonly stroke: Stroke; readonly delta: Delta }
+  | {
+      readonly kind: "scribble" | "brush" | "erase";
+      readonly mark: Mark;
+      readonly stroke: Stroke;
+      readonly delta: Delta;
+    }
   /** A candidate taken: which of how many, and what is needed to make it again. */
   | { readonly kind: "take"; readonly candidate: TakenCandidate; readonly delta: Delta };
 
@@ -103,7 +108,11 @@ export function strokeDelta(annotation: Annotation, stroke: Stroke, mark: Mark):
 }
 
 /** What taking a candidate changes: pixels not segmented before and segmented in it. */
-export function takeDelta(annotation: Annotation, candidate: PartialSegmentation, place: { x: number; y: number }): Delta {
+export function takeDelta(
+  annotation: Annotation,
+  candidate: PartialSegmentation,
+  place: { x: number; y: number },
+): Delta {
   const pixels: number[] = [];
   const values = new Map<number, number>();
   for (let y = 0; y < candidate.height; y++) {
