@@ -43,7 +43,7 @@ const INT64 = 7;
 /** @returns the bytes of an ordinary .onnx file */
 export function encodeModel(model: ModelSpec): Uint8Array {
   const graph = new Message();
-  model.nodes.forEach((node, i) => graph.message(1, encodeNode(node, i)));
+  for (const [i, node] of model.nodes.entries()) graph.message(1, encodeNode(node, i));
   graph.text(2, model.name);
   for (const tensor of model.initializers) graph.message(5, encodeTensor(tensor));
   for (const value of model.inputs) graph.message(11, encodeValue(value));

@@ -1,0 +1,23 @@
+/** ONNX Runtime in Node: CPU, and WebGPU where there is a GPU. */
+import * as ort from "onnxruntime-node";
+import { type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
+
+export function nodeRuntime({ device = "cpu", threads = 0 }: RuntimeOptions = {}): Runtime {
+  return {
+    name: `onnxruntime-node ${ort.env.versions.common}, ${device}${threads ? `, ${threads} threads` : ""}`,
+    async load(model) {
+      const session = await ort.InferenceSession.create(model, {
+        executionProviders: [device],
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+        ...(threads ? { intraOpNumThreads: threads } : {}),
+      }).catch((cause: unknown) => {
+        throw refusedModel(cause);
+      });
+      return wrapSession(
+        { run: (feeds) => session.run(feeds as ort.InferenceSession.FeedsType), release: () => session.release() },
+        (data, shape) => new ort.Tensor("float32", data, shape),
+      );
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** Runs training steps: holds the optimiser's state between them. */
+import { initialValues, sizeOf } from "./graph.ts";
+import type { TrainingModel } from "./compile.ts";
+import type { StateName } from "./optimiser.ts";
+import { type Rng, ShapeError } from "../core/index.ts";
+import type { Runtime, Session, Tensors } from "./runtime.ts";
+
+/** Parameters, moments, average and step counter: all that an optimiser needs to go on exactly. */
+export type TrainingState = Readonly<Partial<Record<StateName, Float32Array>>> & { readonly parameters: Float32Array };
+
+export function initialState(model: TrainingModel, rng: Rng): TrainingState {
+  const parameters = initialValues(model.parameters, rng);
+  const vectors = model.state.map((name) => {
+    if (name === "step") return [name, new Float32Array(1)] as const;
+    if (name === "parameters" || name === "average") return [name, parameters.slice()] as const;
+    return [name, new Float32Array(parameters.length)] as const;
+  });
+  return { ...Object.fromEntries(vectors), parameters };
+}
+
+export class Trainer {
+  private readonly model: TrainingModel;
+  private readonly session: Session;
+  private current: TrainingState;
+
+  private constructor(model: TrainingModel, session: Session, state: TrainingState) {
+    this.model = model;
+    this.session = session;
+    this.current = state;
+  }
+
+  /** @throws {ShapeError} when `state` belongs to another model */
+  static async start(runtime: Runtime, model: TrainingModel, state: TrainingState): Promise<Trainer> {
+    const size = model.parameters.reduce((total, { shape }) => total + sizeOf(shape), 0);
+    for (const name of model.state) {
+      const expected = name === "step" ? 1 : size;
+      if (state[name]?.length !== expected)
+        throw new ShapeError(`The training state's ${name} holds ${state[name]?.length ?? 0} values; the model needs ${expected}.`);
+    }
+    return new Trainer(model, await runtime.load(model.onnx), state);
+  }
+
+  get state(): TrainingState {
+    return this.current;
+  }
+
+  /**
+   * One step. The state advances only when every reported number is finite, so a bad batch leaves the last good state.
+   *
+   * @param batch  the description's own inputs, by name
+   * @returns      loss, its terms, learning rate and gradient norm, by name
+   */
+  async step(batch: Tensors): Promise<{ readonly terms: Record<string, number>; readonly finite: boolean }> {
+    const inputs: Record<string, Tensors[string]> = { ...batch };
+    for (const name of this.model.state) inputs[name] = { data: this.current[name]!, shape: [this.current[name]!.length] };
+    const outputs = await this.session.run(inputs);
+    const terms = Object.fromEntries(this.model.terms.map((name) => [name, outputs[name].data[0]]));
+    const finite = Object.values(terms).every(Number.isFinite);
+    if (finite) {
+      const renewed = this.model.state.map((name) => [name, outputs[`new_${name}`].data] as const);
+      this.current = Object.fromEntries(renewed) as unknown as TrainingState;
+    }
+    return { terms, finite };
+  }
+
+  close(): Promise<void> {
+    return this.session.close();
+  }
+}
