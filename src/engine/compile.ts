@@ -1,7 +1,7 @@
 /** From one description of a model to its two graphs: one that trains, one that infers. */
 import { constantParameters, FLAT_PARAMETERS, FlatParameters, Graph, type ParameterSpec, type Var } from "./graph.ts";
-import { type OptimiserOptions, optimise, type StateName } from "./optimiser.ts";
 import { concat, reshape } from "./ops-shape.ts";
+import { type OptimiserOptions, optimise, type StateName } from "./optimiser.ts";
 
 /** Describes the forward pass up to the loss: makes its own inputs with `graph.input`. */
 export type DescribeLoss = (graph: Graph) => {

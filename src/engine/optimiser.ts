@@ -97,4 +97,3 @@ function learningRate(graph: Graph, step: Var, { learningRate: peak, schedule }:
   const rate = scale(shift(scale(half, 1 - schedule.floor), schedule.floor), peak);
   return rising ? mul(rate, rising) : rate;
 }
-

@@ -51,10 +51,7 @@ interface OrtSession {
 }
 
 /** Wraps a session of either package. `makeTensor` is that package's tensor constructor. */
-export function wrapSession(
-  session: OrtSession,
-  makeTensor: (data: Float32Array, shape: Shape) => OrtTensor,
-): Session {
+export function wrapSession(session: OrtSession, makeTensor: (data: Float32Array, shape: Shape) => OrtTensor): Session {
   return {
     async run(inputs) {
       const feeds: Record<string, OrtTensor> = {};

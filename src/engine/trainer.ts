@@ -1,8 +1,9 @@
 /** Runs training steps: holds the optimiser's state between them. */
-import { initialValues, sizeOf } from "./graph.ts";
-import type { TrainingModel } from "./compile.ts";
-import type { StateName } from "./optimiser.ts";
+
 import { type Rng, ShapeError } from "../core/index.ts";
+import type { TrainingModel } from "./compile.ts";
+import { initialValues, sizeOf } from "./graph.ts";
+import type { StateName } from "./optimiser.ts";
 import type { Runtime, Session, Tensors } from "./runtime.ts";
 
 /** Parameters, moments, average and step counter: all that an optimiser needs to go on exactly. */
@@ -35,7 +36,9 @@ export class Trainer {
     for (const name of model.state) {
       const expected = name === "step" ? 1 : size;
       if (state[name]?.length !== expected)
-        throw new ShapeError(`The training state's ${name} holds ${state[name]?.length ?? 0} values; the model needs ${expected}.`);
+        throw new ShapeError(
+          `The training state's ${name} holds ${state[name]?.length ?? 0} values; the model needs ${expected}.`,
+        );
     }
     return new Trainer(model, await runtime.load(model.onnx), state);
   }
@@ -52,7 +55,8 @@ export class Trainer {
    */
   async step(batch: Tensors): Promise<{ readonly terms: Record<string, number>; readonly finite: boolean }> {
     const inputs: Record<string, Tensors[string]> = { ...batch };
-    for (const name of this.model.state) inputs[name] = { data: this.current[name]!, shape: [this.current[name]!.length] };
+    for (const name of this.model.state)
+      inputs[name] = { data: this.current[name]!, shape: [this.current[name]!.length] };
     const outputs = await this.session.run(inputs);
     const terms = Object.fromEntries(this.model.terms.map((name) => [name, outputs[name].data[0]]));
     const finite = Object.values(terms).every(Number.isFinite);
