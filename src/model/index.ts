@@ -1,0 +1,8 @@
+/** Encoder, decoder, loss and candidates. */
+export * from "./decoder.ts";
+export * from "./encoder.ts";
+export * from "./loss.ts";
+export * from "./model-file.ts";
+export * from "./paper.ts";
+export * from "./propose.ts";
+export * from "./safetensors.ts";

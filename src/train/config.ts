@@ -1,0 +1,83 @@
+/** A training run as one JSON file: complete, no hidden defaults, unknown keys refused. `configs/paper.json` is the example. */
+import { z } from "zod";
+import { UsageError } from "../core/index.ts";
+import type { OptimiserOptions } from "../engine/index.ts";
+
+const range = (least: number, most: number) =>
+  z
+    .tuple([z.number().min(least).max(most), z.number().min(least).max(most)])
+    .refine(([low, high]) => low <= high, "the first must not be larger than the second");
+
+const wholeRange = (least: number, most: number) =>
+  range(least, most).refine((pair) => pair.every(Number.isInteger), "whole numbers are needed");
+
+const rate = z.number().min(0).lt(1);
+
+const schema = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "use small letters, digits and hyphens"),
+    kind: z.literal("paper"),
+    seed: z.int().nonnegative(),
+    steps: z.int().min(1).max(10_000_000),
+    batch: z.int().min(1).max(4096),
+    checkpointEvery: z.int().min(1),
+    data: z.strictObject({
+      images: z.int().min(1).max(1_000_000),
+      seed: z.int().nonnegative(),
+      disks: z.strictObject({
+        size: z.literal(32),
+        disks: z.int().min(1).max(8),
+        radius: range(1, 16),
+        contrast: z.number().min(0).max(0.3),
+        noise: z.number().min(0).max(1),
+      }),
+      pairs: z
+        .strictObject({ labels: z.int().min(2).max(256), given: wholeRange(1, 255), added: wholeRange(1, 255) })
+        .refine(({ labels, given, added }) => given[1] + added[1] <= labels, {
+          message: "given and added together must not exceed labels",
+        }),
+    }),
+    loss: z.strictObject({ beta0: z.number().min(0), beta1: z.number().min(0) }),
+    optimiser: z.strictObject({
+      learningRate: z.number().positive().max(1),
+      schedule: z.enum(["constant", "cosine"]),
+      warmup: z.int().nonnegative(),
+      floor: z.number().min(0).max(1),
+      beta1: rate,
+      beta2: rate,
+      epsilon: z.number().positive(),
+      weightDecay: z.number().min(0).lt(1),
+      clipNorm: z.number().positive().nullable(),
+      average: rate.nullable(),
+    }),
+  })
+  .refine(({ optimiser, steps }) => optimiser.warmup < steps, "optimiser.warmup must be smaller than steps");
+
+export type TrainingConfig = z.infer<typeof schema>;
+
+/**
+ * @param source  name of the file, for errors
+ * @throws {UsageError} naming every wrong key and value
+ */
+export function parseConfig(text: string, source: string): TrainingConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new UsageError(`${source} is not JSON: ${(cause as Error).message}. Compare it with configs/paper.json.`, {
+      cause,
+    });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the file"}: ${message}`);
+  throw new UsageError(`${source}: ${faults.join("; ")}. Compare it with configs/paper.json.`);
+}
+
+export function optimiserOf({ optimiser, steps }: TrainingConfig): OptimiserOptions {
+  const { schedule, warmup, floor, ...rest } = optimiser;
+  return {
+    ...rest,
+    schedule: schedule === "constant" ? { kind: "constant", warmup } : { kind: "cosine", warmup, steps, floor },
+  };
+}

@@ -1,0 +1,5 @@
+/** Training runs: configuration, loop, checkpoints, trained models on disk. Node only. */
+export * from "./checkpoint.ts";
+export * from "./config.ts";
+export * from "./loop.ts";
+export * from "./model-folder.ts";

@@ -1,0 +1,34 @@
+/** Reading and writing a trained model's folder on disk. */
+import { basename, join } from "node:path";
+import { publishFolder, readLimited, readText } from "../files/index.ts";
+import { MODEL_FILES, type Model, type ModelCard, namedTensors, paperDecoderOnnx, parseModel, writeSafetensors } from "../model/index.ts";
+import { sha256 } from "./checkpoint.ts";
+
+const WEIGHTS_LIMIT = 512 * 2 ** 20;
+const CARD_LIMIT = 2 ** 20;
+/** Candidates that the exported decoder draws at once. */
+const EXPORTED_BATCH = 8;
+
+/** @throws {TendrilError} when a file is missing, damaged or of another model */
+export async function readModelFolder(folder: string): Promise<Model> {
+  const card = await readText(join(folder, MODEL_FILES.card), CARD_LIMIT);
+  const weights = await readLimited(join(folder, MODEL_FILES.weights), WEIGHTS_LIMIT);
+  return parseModel(card, weights, basename(folder));
+}
+
+/** Makes the folder with the model's three files and returns its card. @throws {FileError} when the folder exists */
+export async function writeModelFolder(
+  folder: string,
+  weights: ReadonlyMap<string, Float32Array>,
+  facts: Omit<ModelCard, "format" | "weightsSha256" | "parameters">,
+): Promise<ModelCard> {
+  const bytes = writeSafetensors(namedTensors(weights));
+  const parameters = [...weights.values()].reduce((total, { length }) => total + length, 0);
+  const card: ModelCard = { format: 1, parameters, weightsSha256: sha256(bytes), ...facts };
+  await publishFolder(folder, {
+    [MODEL_FILES.weights]: bytes,
+    [MODEL_FILES.decoder]: paperDecoderOnnx(weights, EXPORTED_BATCH),
+    [MODEL_FILES.card]: `${JSON.stringify(card, null, 2)}\n`,
+  });
+  return card;
+}
