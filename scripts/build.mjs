@@ -5,7 +5,11 @@ import { pathToFileURL } from "node:url";
 import { ensureInstalled, root, run } from "./setup.mjs";
 
 const PARTS = {
-  commands: { stamp: "dist/.commands", sources: ["src", "bench", "tsconfig.json", "tsconfig.build.json"], build: buildCommands },
+  commands: {
+    stamp: "dist/.commands",
+    sources: ["src", "bench", "tsconfig.json", "tsconfig.build.json"],
+    build: buildCommands,
+  },
   page: { stamp: "dist/.page", sources: ["src", "vite.config.ts"], build: buildPage },
 };
 

@@ -4,7 +4,7 @@ import { Bar } from "cli-progress";
 import { Command } from "commander";
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import { readText } from "../files/index.ts";
-import { type Metrics, parseConfig, train, type TrainingConfig } from "../train/index.ts";
+import { type Metrics, parseConfig, type TrainingConfig, train } from "../train/index.ts";
 import { wholeNumber } from "./options.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
@@ -54,7 +54,8 @@ export function trainCommand(): Command {
 /** On standard error: a bar on a terminal, a line now and then elsewhere. */
 function progressBar({ steps, batch }: TrainingConfig) {
   const bar = new Bar({
-    format: "{bar} {value}/{total}  loss {loss} = {segmentation} + {partialness} + KL {divergence}  {speed} samples/s  {left} left",
+    format:
+      "{bar} {value}/{total}  loss {loss} = {segmentation} + {partialness} + KL {divergence}  {speed} samples/s  {left} left",
     hideCursor: true,
     noTTYOutput: true,
     notTTYSchedule: 10_000,
@@ -66,7 +67,14 @@ function progressBar({ steps, batch }: TrainingConfig) {
     start(step: number): void {
       first = step;
       started = performance.now();
-      bar.start(steps, step, { loss: "-", segmentation: "-", partialness: "-", divergence: "-", speed: "-", left: "-" });
+      bar.start(steps, step, {
+        loss: "-",
+        segmentation: "-",
+        partialness: "-",
+        divergence: "-",
+        speed: "-",
+        left: "-",
+      });
     },
     update(done: number, { loss, segmentation, partialness, divergence }: Metrics): void {
       const seconds = (performance.now() - started) / 1000;

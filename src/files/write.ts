@@ -32,10 +32,7 @@ export async function atomicWrite(path: string, data: Uint8Array | string): Prom
  *
  * @throws {FileError} EEXIST when the folder exists
  */
-export async function publishFolder(
-  path: string,
-  files: Readonly<Record<string, Uint8Array | string>>,
-): Promise<void> {
+export async function publishFolder(path: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<void> {
   await onFile("write", path, async () => {
     const parent = dirname(path);
     await mkdir(parent, { recursive: true });

@@ -72,7 +72,10 @@ function checkedWeights(tensors: ReadonlyMap<string, NamedTensor>, source: strin
       );
   }
   if (tensors.size !== specs.length)
-    throw new WeightsError("wrong-model", `${source} holds another model: ${tensors.size} tensors, not ${specs.length}.`);
+    throw new WeightsError(
+      "wrong-model",
+      `${source} holds another model: ${tensors.size} tensors, not ${specs.length}.`,
+    );
   for (const [name, { data }] of tensors)
     if (!data.every(Number.isFinite))
       throw new WeightsError("wrong-model", `${source}: ${name} holds a value that is not a finite number.`);

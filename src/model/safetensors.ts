@@ -67,17 +67,25 @@ export function readSafetensors(bytes: Uint8Array, source: string): Map<string, 
   if (bytes.length < 8) throw cut(`it holds ${bytes.length} bytes, and its header alone needs 8`);
   const headerBytes = Number(view.getBigUint64(0, true));
   if (headerBytes > HEADER_LIMIT)
-    throw new WeightsError("bad-header", `${source} is not a safetensors file: it claims a header of ${headerBytes} bytes.`);
+    throw new WeightsError(
+      "bad-header",
+      `${source} is not a safetensors file: it claims a header of ${headerBytes} bytes.`,
+    );
   if (8 + headerBytes > bytes.length) throw cut(`its header needs ${headerBytes} bytes of the ${bytes.length - 8}`);
   const entries = parseHeader(bytes.subarray(8, 8 + headerBytes), source);
   const tensors = new Map<string, NamedTensor>();
   const start = 8 + headerBytes;
   let expected = 0;
-  for (const [name, { shape, data_offsets: span }] of entries.sort((a, b) => a[1].data_offsets[0] - b[1].data_offsets[0])) {
+  for (const [name, { shape, data_offsets: span }] of entries.sort(
+    (a, b) => a[1].data_offsets[0] - b[1].data_offsets[0],
+  )) {
     const [begin, end] = span;
     const length = shape.reduce((product, dim) => product * dim, 1);
     if (begin !== expected || end - begin !== 4 * length)
-      throw new WeightsError("bad-header", `${source}: ${name} [${shape}] claims bytes ${begin} to ${end}, which cannot be.`);
+      throw new WeightsError(
+        "bad-header",
+        `${source}: ${name} [${shape}] claims bytes ${begin} to ${end}, which cannot be.`,
+      );
     if (start + end > bytes.length) throw cut(`${name} ends at byte ${start + end} of ${bytes.length}`);
     const data = new Float32Array(length);
     for (let i = 0; i < length; i++) data[i] = view.getFloat32(start + begin + 4 * i, true);
@@ -85,7 +93,10 @@ export function readSafetensors(bytes: Uint8Array, source: string): Map<string, 
     expected = end;
   }
   if (start + expected !== bytes.length)
-    throw new WeightsError("bad-header", `${source} holds ${bytes.length - start - expected} bytes after its last tensor.`);
+    throw new WeightsError(
+      "bad-header",
+      `${source} holds ${bytes.length - start - expected} bytes after its last tensor.`,
+    );
   return tensors;
 }
 

@@ -14,7 +14,13 @@ export interface PartialBatch {
   readonly indices: readonly number[];
 }
 
-export function drawBatch(rng: Rng, set: readonly DiskImage[], count: number, size: number, pairs: PairOptions): PartialBatch {
+export function drawBatch(
+  rng: Rng,
+  set: readonly DiskImage[],
+  count: number,
+  size: number,
+  pairs: PairOptions,
+): PartialBatch {
   const area = size * size;
   const planes = () => new Float32Array(count * area);
   const batch = { image: planes(), xm: planes(), xs: planes(), ym: planes(), ys: planes(), indices: [] as number[] };

@@ -33,7 +33,10 @@ export interface Checkpoint {
 /** A checkpoint is damaged, or of another run or model. */
 export class CheckpointError extends TendrilError {}
 
-const word = z.int().min(-(2 ** 31)).lt(2 ** 32);
+const word = z
+  .int()
+  .min(-(2 ** 31))
+  .lt(2 ** 32);
 const manifestSchema = z.strictObject({
   format: z.literal(1),
   step: z.int().positive(),

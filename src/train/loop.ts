@@ -163,7 +163,9 @@ async function claimFolder(folder: string, configText: string, resume: boolean):
   const path = join(folder, "config.json");
   const existing = await readFile(path, "utf8").catch(() => null);
   if (existing !== null && !resume)
-    throw new UsageError(`${folder} holds a run already. Add --resume to go on with it, or name another folder with -o.`);
+    throw new UsageError(
+      `${folder} holds a run already. Add --resume to go on with it, or name another folder with -o.`,
+    );
   if (existing !== null && existing !== configText)
     throw new UsageError(`${folder} holds a run with another configuration. Name another folder with -o.`);
   await onFile("write", folder, () => mkdir(folder, { recursive: true }));
@@ -205,6 +207,9 @@ class MetricsLog {
 
 async function readMetrics(folder: string, upTo: number): Promise<Metrics[]> {
   const text = await onFile("read", folder, () => readFile(join(folder, "metrics.jsonl"), "utf8"));
-  const lines = text.trim().split("\n").map((line) => JSON.parse(line) as Metrics);
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Metrics);
   return lines.filter(({ step }) => step <= upTo);
 }

@@ -1,7 +1,15 @@
 /** Reading and writing a trained model's folder on disk. */
 import { basename, join } from "node:path";
 import { publishFolder, readLimited, readText } from "../files/index.ts";
-import { MODEL_FILES, type Model, type ModelCard, namedTensors, paperDecoderOnnx, parseModel, writeSafetensors } from "../model/index.ts";
+import {
+  MODEL_FILES,
+  type Model,
+  type ModelCard,
+  namedTensors,
+  paperDecoderOnnx,
+  parseModel,
+  writeSafetensors,
+} from "../model/index.ts";
 import { sha256 } from "./checkpoint.ts";
 
 const WEIGHTS_LIMIT = 512 * 2 ** 20;
