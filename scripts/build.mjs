@@ -39,7 +39,7 @@ function buildPage() {
 /** Latest change among files and everything in folders, in milliseconds. */
 function newest(paths) {
   let latest = 0;
-  for (const path of paths) {
+  for (const path of paths.filter(existsSync)) {
     const stat = statSync(path);
     latest = Math.max(latest, stat.mtimeMs);
     if (stat.isDirectory()) latest = Math.max(latest, newest(readdirSync(path).map((name) => join(path, name))));
