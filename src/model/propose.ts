@@ -14,11 +14,13 @@ import {
   UsageError,
 } from "../core/index.ts";
 import type { HostTensor, Runtime, Session } from "../engine/index.ts";
+import { type AddedLabels, choose, INSIDE, NOTHING, OUTSIDE } from "./choose.ts";
 import type { Model } from "./model-file.ts";
 import { LATENT_SIZE, PAPER_SIZE, paperDecoderOnnx } from "./paper.ts";
 import {
   boxOf,
   type CellProbabilities,
+  CUT,
   placeBack,
   placeWindow,
   type Reading,
@@ -96,10 +98,17 @@ async function propose(
     throw new ShapeError(`The window at ${window.x}, ${window.y} of size ${window.size} holds no pixel of the image.`);
   const reading = readWindow(image, partial, window, PAPER_SIZE);
   const draws = await decode(session, reading, rng);
-  return draws
-    .slice(0, count)
-    .map((draw) => placed(draw, 1 / DRAWS, window, partial, box))
-    .sort((a, b) => a.added.inside - b.added.inside || a.added.outside - b.added.outside);
+  const chosen = choose(
+    draws.map((draw) => addedLabels(draw, reading)),
+    count,
+  );
+  return (
+    chosen
+      .map((choice) => placed(draws[choice.draw], choice.count / DRAWS, window, partial, box))
+      // A few lone cells just above the cut can vanish between the pixels' centres.
+      .filter(({ added }) => added.inside + added.outside > 0)
+      .sort((a, b) => a.added.inside - b.added.inside || a.added.outside - b.added.outside)
+  );
 }
 
 /** One draw of each of `DRAWS` latents from the prior. */
@@ -118,6 +127,14 @@ async function decode(session: Session, { image, xm, xs }: Reading, rng: Rng): P
     partialness: partialness.data.subarray(n * area, (n + 1) * area),
     segmentation: segmentation.data.subarray(n * area, (n + 1) * area),
   }));
+}
+
+/** What a draw adds to the image's open cells. */
+function addedLabels({ partialness, segmentation }: CellProbabilities, { xm, onImage }: Reading): AddedLabels {
+  return Uint8Array.from(xm, (segmented, i) => {
+    if (segmented || !onImage[i] || partialness[i] < CUT) return NOTHING;
+    return segmentation[i] >= CUT ? INSIDE : OUTSIDE;
+  });
 }
 
 /** @returns [DRAWS, 1, PAPER_SIZE, PAPER_SIZE], the same plane for every draw */
