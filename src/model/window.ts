@@ -84,8 +84,8 @@ export interface CellProbabilities {
 }
 
 /**
- * Places probabilities back on the pixels of `box`: interpolated between cell centres, cut at 1/2 there, and overruled by
- * the input wherever it is segmented.
+ * Places probabilities back on the pixels of `box`: interpolated between cell centres, decided there, and overruled by the
+ * input wherever it is segmented.
  *
  * @param input  on the image's grid
  * @param box    on the image
@@ -116,16 +116,26 @@ export function placeBack(
       }
       const [lower, upper, along] = [columns.lower[x], columns.upper[x], columns.along[x]];
       const m = rowM[lower] * (1 - along) + rowM[upper] * along;
-      if (m < CUT) continue;
+      if (!isSegmented(m)) continue;
       out.partialness[i] = 1;
-      if (rowS[lower] * (1 - along) + rowS[upper] * along >= CUT) out.segmentation[i] = 1;
+      if (isInside(m, rowS[lower] * (1 - along) + rowS[upper] * along)) out.segmentation[i] = 1;
     }
   }
   return out;
 }
 
-/** A probability of at least this is a yes. */
-export const CUT = 0.5;
+/**
+ * Whether a pixel is segmented, and if it is, whether inside: each when at least as likely as not. For inside that is s / m, the
+ * probability given that the pixel is segmented; cutting s itself would draw a rim of outside around every inside region, where m
+ * falls from 1 to 0 and takes s = p_s m with it (measured on disks read from 256 pixels: 3 % of the added pixels).
+ */
+export function isSegmented(m: number): boolean {
+  return m >= 0.5;
+}
+
+export function isInside(m: number, s: number): boolean {
+  return s >= 0.5 * m;
+}
 
 /** On the image where it fits, else covering it. */
 function keepOn(start: number, size: number, length: number): number {
