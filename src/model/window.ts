@@ -40,6 +40,9 @@ const LEAST_SIZE = 32;
 /** Intensities at these shares of the window become 0 and 1, so that a few extreme pixels do not flatten the rest. */
 const PERCENTILES = [0.01, 0.99] as const;
 
+/** A smaller range, in stored intensity levels, is flat: what is left of it is rounding, or less than the file can hold. */
+const FLAT = 1;
+
 /**
  * The window around what has been segmented: centred on its bounds, 2.5 times their longer side, at least 32 pixels, at most
  * what covers the image, and moved to stay on the image where it fits.
@@ -184,7 +187,7 @@ function stretched(values: Float64Array, onImage: Uint8Array): Float32Array {
   const sorted = values.filter((_, i) => onImage[i] === 1).sort();
   const [low, high] = PERCENTILES.map((share) => sorted[Math.round(share * (sorted.length - 1))]);
   const range = high - low;
-  return Float32Array.from(values, (value) => (range > 0 ? Math.min(1, Math.max(0, (value - low) / range)) : 0.5));
+  return Float32Array.from(values, (value) => (range >= FLAT ? Math.min(1, Math.max(0, (value - low) / range)) : 0.5));
 }
 
 function readMarks(partial: PartialSegmentation, window: Window, cells: number) {
