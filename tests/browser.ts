@@ -75,6 +75,7 @@ async function bundle(entry: string, outDir: string): Promise<void> {
   await build({
     configFile: false,
     logLevel: "error",
+    worker: { format: "es" },
     build: {
       outDir,
       emptyOutDir: true,
