@@ -174,19 +174,19 @@ describe("gradients agree with finite differences", () => {
   for (const [name, gradientCase] of Object.entries(CASES)) test(name, () => expectGradients(gradientCase));
 });
 
-/** Few channels on either side make one joined product, more make one a shift; the side with fewer is the one shifted. */
-const CHANNELS = {
-  "joined, d shifted": [5, 3],
-  "joined, x shifted": [3, 5],
-  "separate, d shifted": [18, 17],
-  "separate, x shifted": [17, 18],
-};
+/** Few channels on either side make one joined product, more make one a shift; at stride 1 the narrower side is shifted. */
+const CHANNELS = [
+  [5, 3, "joined"],
+  [3, 5, "joined"],
+  [18, 17, "separate"],
+  [17, 18, "separate"],
+] as const;
 
 describe("convolution's gradients agree with finite differences", () => {
-  for (const [path, [inputs, outputs]] of Object.entries(CHANNELS))
+  for (const [inputs, outputs, path] of CHANNELS)
     for (const k of [1, 3, 5])
       for (const stride of [1, 2] as const)
-        test(`${k}x${k}, stride ${stride}, ${inputs} to ${outputs} channels: ${path}`, () =>
+        test(`${k}x${k}, stride ${stride}, ${inputs} to ${outputs} channels, ${path}`, () =>
           expectGradients({
             shapes: [[2, inputs, 6, 8], [outputs, inputs, k, k], [outputs]],
             apply: (x, weight, bias) => conv2d(x, weight, bias, stride),
