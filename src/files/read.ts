@@ -8,7 +8,8 @@ export async function readLimited(path: string, limit: number): Promise<Buffer> 
   return onFile("read", path, async () => {
     // Asked before it is opened: opening a named pipe would wait for its writer, and a device has no end.
     const found = await stat(path);
-    if (!found.isFile() && !found.isDirectory())
+    if (found.isDirectory()) throw new FileError("EISDIR", path, `Can't read ${path}: it is a folder. Name a file.`);
+    if (!found.isFile())
       throw new FileError("not-a-file", path, `Can't read ${path}: it is a device, pipe or socket. Name a file.`);
     if (found.size > limit)
       throw new FileError(
@@ -55,11 +56,10 @@ function contains(root: string, path: string): boolean {
 async function readBytes(file: FileHandle, size: number): Promise<Buffer> {
   const bytes = Buffer.alloc(size);
   let filled = 0;
-  // A read of 0 bytes still finds out that a folder cannot be read.
-  do {
+  while (filled < size) {
     const { bytesRead } = await file.read(bytes, filled, size - filled, filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
-  } while (filled < size);
+  }
   return bytes.subarray(0, filled);
 }

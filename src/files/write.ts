@@ -43,7 +43,7 @@ export function isUnfinished(name: string): boolean {
 
 async function writeBeside(path: string, write: (beside: string) => Promise<void>): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await removeAbandoned(folder);
   const name = `.tendril-${process.pid}-${randomBytes(6).toString("hex")}`;
   const beside = join(folder, name);
@@ -58,6 +58,14 @@ async function writeBeside(path: string, write: (beside: string) => Promise<void
     writing.delete(name);
   }
   await syncFolder(folder);
+}
+
+/** Also the folders above it. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    // So the system names a file that stands where the folder should be; one that stands further up is ENOTDIR.
+    throw systemCode(cause) === "EEXIST" ? Object.assign(cause as Error, { code: "ENOTDIR" }) : cause;
+  });
 }
 
 async function writeSynced(path: string, data: Uint8Array | string): Promise<void> {
