@@ -25,12 +25,7 @@ export function drawCandidatesFigure(rows: readonly HeldOut[], columns: number):
     const y = GAP + row * (tile + GAP);
     drawTile(picture, { left: GAP, top: y, zoom: ZOOM }, image, input);
     for (let k = 0; k < columns; k++)
-      drawTile(
-        picture,
-        { left: GAP + tile + WIDE_GAP + k * (tile + GAP), top: y, zoom: ZOOM },
-        image,
-        candidates[k],
-      );
+      drawTile(picture, { left: GAP + tile + WIDE_GAP + k * (tile + GAP), top: y, zoom: ZOOM }, image, candidates[k]);
   });
   return picture;
 }

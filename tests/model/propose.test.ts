@@ -16,7 +16,7 @@ import type { Runtime, Tensors } from "../../src/engine/index.ts";
 import { nodeRuntime } from "../../src/engine/runtime-node.ts";
 import { type Candidate, createProposer, placeWindow } from "../../src/model/index.ts";
 import { boxOf } from "../../src/model/window.ts";
-import { makeDiskImage } from "../../src/synth/index.ts";
+import { DISKS, makeDiskImage } from "../../src/synth/index.ts";
 import { initialModel, realModels } from "./models.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -34,15 +34,15 @@ const scene = fc
     return { image, partial, seed };
   });
 
-const DISKS = { size: 64, disks: 3, radius: [10, 18], contrast: 0.1, noise: 0.02 } as const;
+const LARGE_DISKS = { ...DISKS, size: 64, radius: [10, 18] } as const;
 
 /** Three disks, stretched to the grid; every other one with 16 bits a pixel. */
 function diskScene({ width, height }: Grid, rng: Rng): Image {
-  const { image } = makeDiskImage(rng, DISKS);
+  const { image } = makeDiskImage(rng, LARGE_DISKS);
   const intensities = Array.from({ length: width * height }, (_, i) => {
-    const x = Math.floor((((i % width) + 0.5) * DISKS.size) / width);
-    const y = Math.floor(((Math.floor(i / width) + 0.5) * DISKS.size) / height);
-    return image[y * DISKS.size + x];
+    const x = Math.floor((((i % width) + 0.5) * LARGE_DISKS.size) / width);
+    const y = Math.floor(((Math.floor(i / width) + 0.5) * LARGE_DISKS.size) / height);
+    return image[y * LARGE_DISKS.size + x];
   });
   return rng.below(2)
     ? { width, height, maximum: 255, data: Uint8Array.from(intensities, (v) => Math.round(v * 255)) }
