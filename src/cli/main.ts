@@ -4,6 +4,7 @@ import pc from "picocolors";
 import { TendrilError } from "../core/index.ts";
 import { annotateCommand } from "./annotate.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { proposeCommand } from "./propose.ts";
 import { trainCommand } from "./train.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -12,6 +13,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version("0.1.0")
     .showHelpAfterError("(add --help for the options)")
     .addCommand(annotateCommand())
+    .addCommand(proposeCommand())
     .addCommand(trainCommand())
     .addCommand(evaluateCommand());
   for (const command of [program, ...program.commands]) command.exitOverride();
