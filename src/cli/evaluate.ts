@@ -1,14 +1,17 @@
-/** `tendril evaluate MODEL` */
+/** `tendril evaluate MODEL...` */
 import { Bar } from "cli-progress";
 import { Command } from "commander";
+import type { Runtime } from "../engine/index.ts";
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import {
   DISK_MEASURES,
   type DiskMeasure,
   type DiskReport,
   drawCandidatesFigure,
+  type Estimate,
   evaluateOnDisks,
   HELD_OUT_IMAGES,
+  type HeldOut,
   heldOut,
 } from "../evaluate/index.ts";
 import { atomicWrite } from "../files/index.ts";
@@ -27,65 +30,104 @@ interface Options {
 /** What the paper reports (section 3, "Results"). */
 const PAPER: Partial<Record<DiskMeasure, number>> = { addedForeground: 52, addedBackground: 31, dice: 0.87 };
 
+const MEASURES = Object.keys(DISK_MEASURES) as DiskMeasure[];
+
 const FIGURE_ROWS = 6;
 const FIGURE_COLUMNS = 6;
 
 export function evaluateCommand(): Command {
   return new Command("evaluate")
     .description(
-      "Measure a model of the paper's experiment on held-out images of disks, with 95 % bootstrap intervals.",
+      "Measure models of the paper's experiment on held-out images of disks: 95 % bootstrap intervals, and over several seeds mean and spread.",
     )
-    .argument("<model>", "a model's folder, such as models/paper or runs/paper-1/model")
+    .argument("<model...>", "folders of trained models, such as models/paper or runs/paper-1/model")
     .option("--images <number>", "held-out images", wholeNumber(1, 1_000_000), HELD_OUT_IMAGES)
-    .option("--figure <file>", "also draw inputs and candidates, the paper's Figure 3, as a PNG file")
+    .option("--figure <file>", "also draw inputs and the first model's candidates, the paper's Figure 3, as a PNG file")
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
     .option("--json", "print one JSON object instead of a table", false)
-    .action(async (folder: string, options: Options) => {
-      const model = await readModelFolder(folder);
+    .action(async (folders: readonly string[], options: Options) => {
+      const models = await Promise.all(folders.map(readModelFolder));
       const runtime = nodeRuntime({ threads: options.threads });
-      const bar = new Bar({
-        format: "{bar} {value}/{total} images  {eta} s left",
-        hideCursor: true,
-        gracefulExit: true,
-      });
-      bar.start(options.images, 0);
-      let report: DiskReport;
-      try {
-        report = await evaluateOnDisks(model, runtime, { images: options.images, onImage: (done) => bar.update(done) });
-      } finally {
-        bar.stop();
-      }
-      if (options.figure) {
-        const rows = [];
-        for await (const row of heldOut(model, runtime, FIGURE_ROWS)) rows.push(row);
-        await atomicWrite(options.figure, encodePicture(drawCandidatesFigure(rows, FIGURE_COLUMNS)));
-      }
-      console.log(options.json ? JSON.stringify(asJson(model, options.images, report)) : asTable(report));
+      const reports = await evaluateAll(models, runtime, options.images);
+      if (options.figure) await writeFigure(options.figure, models[0], runtime);
+      const json = () => JSON.stringify(asJson(models, reports, options.images));
+      console.log(options.json ? json() : asTable(reports));
     });
 }
 
-function asJson({ card }: Model, images: number, report: DiskReport) {
-  const entries = Object.entries(report);
+async function evaluateAll(models: readonly Model[], runtime: Runtime, images: number): Promise<DiskReport[]> {
+  const bar = new Bar({ format: "{bar} {value}/{total} images  {eta} s left", hideCursor: true, gracefulExit: true });
+  bar.start(images * models.length, 0);
+  try {
+    const reports: DiskReport[] = [];
+    for (const model of models)
+      reports.push(await evaluateOnDisks(model, runtime, { images, onImage: () => bar.increment() }));
+    return reports;
+  } finally {
+    bar.stop();
+  }
+}
+
+async function writeFigure(path: string, model: Model, runtime: Runtime): Promise<void> {
+  const rows: HeldOut[] = [];
+  for await (const row of heldOut(model, runtime, FIGURE_ROWS)) rows.push(row);
+  await atomicWrite(path, encodePicture(drawCandidatesFigure(rows, FIGURE_COLUMNS)));
+}
+
+/** One model: its measures at the top level. Several: one such object each, and mean and standard deviation. */
+function asJson(models: readonly Model[], reports: readonly DiskReport[], images: number) {
+  const each = models.map(({ card }, i) => {
+    const entries = Object.entries(reports[i]);
+    return {
+      model: card.name,
+      seed: card.seed,
+      weightsSha256: card.weightsSha256,
+      images,
+      ...Object.fromEntries(entries.map(([name, { value }]) => [name, value])),
+      intervals: Object.fromEntries(entries.map(([name, { low, high }]) => [name, [low, high]])),
+    };
+  });
+  if (each.length === 1) return each[0];
+  const spread = MEASURES.map((name) => [name, spreadOf(reports, name)] as const);
   return {
-    model: card.name,
-    seed: card.seed,
-    weightsSha256: card.weightsSha256,
-    images,
-    ...Object.fromEntries(entries.map(([name, { value }]) => [name, value])),
-    intervals: Object.fromEntries(entries.map(([name, { low, high }]) => [name, [low, high]])),
+    models: each,
+    mean: Object.fromEntries(spread.map(([name, { mean }]) => [name, mean])),
+    standardDeviation: Object.fromEntries(spread.map(([name, { deviation }]) => [name, deviation])),
   };
 }
 
-function asTable(report: DiskReport): string {
-  const rows = Object.entries(DISK_MEASURES).map(([name, meaning]) => {
-    const { value, low, high } = report[name as DiskMeasure];
-    const paper = PAPER[name as DiskMeasure]?.toString() ?? "-";
-    return [name, figure(value), `[${figure(low)}, ${figure(high)}]`, paper, meaning];
-  });
-  return aligned([["measure", "value", "95 % interval", "paper", "meaning"], ...rows]);
+function asTable(reports: readonly DiskReport[]): string {
+  const rows = MEASURES.map((name) => [
+    name,
+    ...reports.map((report) => `${figure(report[name].value)} ${interval(report[name])}`),
+    ...(reports.length > 1 ? [meanAndSpread(reports, name)] : []),
+    PAPER[name]?.toString() ?? "-",
+    DISK_MEASURES[name],
+  ]);
+  const values =
+    reports.length === 1 ? ["value [95 % interval]"] : reports.map((_, i) => `model ${i + 1} [95 % interval]`);
+  const means = reports.length > 1 ? ["mean ± standard deviation"] : [];
+  return aligned([["measure", ...values, ...means, "paper", "meaning"], ...rows]);
 }
 
-/** Three digits that count: 0.873, 52.3, 190. */
+function interval({ low, high }: Estimate): string {
+  return `[${figure(low)}, ${figure(high)}]`;
+}
+
+function meanAndSpread(reports: readonly DiskReport[], name: DiskMeasure): string {
+  const { mean, deviation } = spreadOf(reports, name);
+  return `${figure(mean)} ± ${figure(deviation)}`;
+}
+
+/** Mean and sample standard deviation over models. */
+function spreadOf(reports: readonly DiskReport[], name: DiskMeasure) {
+  const values = reports.map((report) => report[name].value);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: Math.sqrt(squares / (values.length - 1)) };
+}
+
+/** Three digits that count: 0.873, 52.3. */
 function figure(value: number): string {
   return value.toFixed(Math.abs(value) < 2 ? 3 : 1);
 }

@@ -1,6 +1,6 @@
 /** ONNX Runtime in Node: CPU, and WebGPU where there is a GPU. */
 import * as ort from "onnxruntime-node";
-import { type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
+import { type OrtSession, type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
 
 export function nodeRuntime({ device = "cpu", threads = 0 }: RuntimeOptions = {}): Runtime {
   return {
@@ -15,7 +15,11 @@ export function nodeRuntime({ device = "cpu", threads = 0 }: RuntimeOptions = {}
         throw refusedModel(cause);
       });
       return wrapSession(
-        { run: (feeds) => session.run(feeds as ort.InferenceSession.FeedsType), release: () => session.release() },
+        {
+          inputMetadata: session.inputMetadata as OrtSession["inputMetadata"],
+          run: (feeds) => session.run(feeds as ort.InferenceSession.FeedsType),
+          release: () => session.release(),
+        },
         (data, shape) => new ort.Tensor("float32", data, shape),
       );
     },

@@ -12,7 +12,7 @@ import cpuScript from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import cpuWasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import * as cpu from "onnxruntime-web/wasm";
 import * as webgpu from "onnxruntime-web/webgpu";
-import { type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
+import { type OrtSession, type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
 
 const BUILDS = {
   cpu: { ort: cpu, provider: "wasm", files: { mjs: cpuScript, wasm: cpuWasm } },
@@ -35,7 +35,11 @@ export function webRuntime({ device = "cpu", threads = 0 }: RuntimeOptions = {})
         throw refusedModel(cause);
       });
       return wrapSession(
-        { run: (feeds) => session.run(feeds as cpu.InferenceSession.FeedsType), release: () => session.release() },
+        {
+          inputMetadata: session.inputMetadata as OrtSession["inputMetadata"],
+          run: (feeds) => session.run(feeds as cpu.InferenceSession.FeedsType),
+          release: () => session.release(),
+        },
         (data, shape) => new ort.Tensor("float32", data, shape),
       );
     },

@@ -7,13 +7,25 @@ export interface DiskOptions {
   readonly disks: number;
   /** Range of radii in pixels. */
   readonly radius: readonly [number, number];
+  /** Range of the background's intensity. */
+  readonly background: readonly [number, number];
+  /** Range of the disks' intensities. */
+  readonly intensity: readonly [number, number];
   /** Least difference in intensity between a disk and the background, and between two disks. */
   readonly contrast: number;
   /** Standard deviation of the noise added to every pixel. */
   readonly noise: number;
 }
 
-export const DISKS: DiskOptions = { size: 32, disks: 3, radius: [5, 9], contrast: 0.1, noise: 0.02 };
+export const DISKS: DiskOptions = {
+  size: 32,
+  disks: 3,
+  radius: [5, 9],
+  background: [0, 0],
+  intensity: [0.2, 1],
+  contrast: 0.1,
+  noise: 0.02,
+};
 
 export interface DiskImage {
   /** [H, W], intensities in [0, 1] */
@@ -73,10 +85,14 @@ function placeDisks(rng: Rng, { size, disks: count, radius }: DiskOptions): Uint
   return visible.every((area, disk) => area >= VISIBLE * full[disk]) ? masks : null;
 }
 
-function paint(rng: Rng, disks: readonly Uint8Array[], { size, contrast, noise }: DiskOptions): Float32Array {
-  const levels: number[] = [];
+function paint(
+  rng: Rng,
+  disks: readonly Uint8Array[],
+  { size, background, intensity, contrast, noise }: DiskOptions,
+): Float32Array {
+  const levels = [rng.between(...background)];
   while (levels.length <= disks.length) {
-    const level = rng.uniform();
+    const level = rng.between(...intensity);
     if (levels.every((other) => Math.abs(other - level) >= contrast)) levels.push(level);
   }
   const image = new Float32Array(size * size).fill(levels[0]);
