@@ -24,7 +24,12 @@ export function trainCommand(): Command {
     .option("-o, --output <folder>", "where the run is kept (default: runs/NAME-SEED)")
     .option("--resume", "go on from the newest checkpoint in the output folder", false)
     .option("--seed <number>", "use this seed instead of the configuration's", wholeNumber(0))
-    .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
+    .option(
+      "--threads <number>",
+      "processor threads, on which the last bit of a sum depends; 0 lets the engine choose",
+      wholeNumber(0),
+      0,
+    )
     .option("--json", "print one JSON object instead of text", false)
     .action(async (path: string, options: Options) => {
       const parsed = parseConfig(await readText(path, CONFIG_LIMIT), basename(path));

@@ -34,17 +34,23 @@ export interface Checkpoint {
   readonly pending: readonly Metrics[];
 }
 
-/** What a checkpoint belongs to: it fits no other configuration, and no other network. */
+/** What a checkpoint belongs to: it fits no other configuration, network or runtime. */
 export interface Origin {
   /** Hash of the run's configuration. */
   readonly configSha256: string;
   /** Hash of the names and shapes of the model's parameters. */
   readonly modelSha256: string;
+  /** What computes: another release or number of threads can change the last bit, and with it all weights to come. */
+  readonly runtime: string;
 }
 
 /** A checkpoint is damaged, or of another run, model or version. */
 export class CheckpointError extends TendrilError {
-  constructor(code: "damaged" | "other-run" | "other-model" | "other-version", message: string, cause?: unknown) {
+  constructor(
+    code: "damaged" | "other-run" | "other-model" | "other-version" | "other-runtime",
+    message: string,
+    cause?: unknown,
+  ) {
     super(code, message, { cause });
   }
 }
@@ -58,6 +64,7 @@ const manifestSchema = z.strictObject({
   step: z.int().positive(),
   configSha256: z.string(),
   modelSha256: z.string(),
+  runtime: z.string(),
   generator: z.tuple([word, word, word, word]),
   pending: z.array(metricsSchema),
   state: z.strictObject({ bytes: z.int().positive(), sha256: z.string() }),
@@ -75,6 +82,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, ori
     step: checkpoint.step,
     configSha256: origin.configSha256,
     modelSha256: origin.modelSha256,
+    runtime: origin.runtime,
     generator: [...checkpoint.generator],
     pending: [...checkpoint.pending],
     state: { bytes: state.length, sha256: sha256(state) },
@@ -156,6 +164,12 @@ function requireOrigin(manifest: Readonly<Record<string, unknown>>, origin: Orig
       "other-model",
       `The checkpoint ${path} is of another model: this version of Tendril builds other layers. ` +
         "Go on with the version that it was started with, or start the run again in another folder.",
+    );
+  if (manifest.runtime !== origin.runtime)
+    throw new CheckpointError(
+      "other-runtime",
+      `The checkpoint ${path} was made by ${manifest.runtime}; this is ${origin.runtime}, which would not come to the same weights. ` +
+        "Use the same, and as many --threads, or start the run again in another folder.",
     );
 }
 

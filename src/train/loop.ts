@@ -75,7 +75,7 @@ export async function train(config: TrainingConfig, options: RunOptions): Promis
   const rng = Rng.seeded(config.seed);
   const set = makeDiskSet(Rng.seeded(config.data.seed), "train", config.data.images, config.data.disks);
   const model = compileTraining("paper", describePaperLoss(config.batch, config.loss), optimiserOf(config));
-  const origin = originOf(config, model);
+  const origin = originOf(config, model, runtime);
   const checkpoints = join(folder, "checkpoints");
   const start = await openRun(config, origin, options);
   const log = new MetricsLog(join(folder, "metrics.jsonl"), start?.lines, start?.pending);
@@ -143,9 +143,13 @@ function configText(config: TrainingConfig): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-function originOf(config: TrainingConfig, { parameters }: TrainingModel): Origin {
+function originOf(config: TrainingConfig, { parameters }: TrainingModel, runtime: Runtime): Origin {
   const layers = parameters.map(({ name, shape }) => `${name} [${shape}]`);
-  return { configSha256: sha256(configText(config)), modelSha256: sha256(layers.join("\n")) };
+  return {
+    configSha256: sha256(configText(config)),
+    modelSha256: sha256(layers.join("\n")),
+    runtime: runtime.name,
+  };
 }
 
 /** Claims the folder and finds where to go on; null at the start. Nothing is written when either is refused. */

@@ -15,7 +15,7 @@ import {
 import { nodeRuntime } from "../../src/engine/runtime-node.ts";
 import { type Candidate, createProposer, placeWindow } from "../../src/model/index.ts";
 import { boxOf } from "../../src/model/window.ts";
-import { makeDiskImage } from "../../src/synth/index.ts";
+import { type DiskOptions, makeDiskImage } from "../../src/synth/index.ts";
 import { realModels } from "./models.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -33,7 +33,15 @@ const scene = fc
     return { image, partial, seed };
   });
 
-const DISKS = { size: 64, disks: 3, radius: [10, 18], contrast: 0.1, noise: 0.02 } as const;
+const DISKS: DiskOptions = {
+  size: 64,
+  disks: 3,
+  radius: [10, 18],
+  background: [0, 0],
+  intensity: [0.2, 1],
+  contrast: 0.1,
+  noise: 0.02,
+};
 
 /** Three disks, stretched to the grid; every other one with 16 bits a pixel. */
 function diskScene({ width, height }: Grid, rng: Rng): Image {
