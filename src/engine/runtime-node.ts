@@ -1,10 +1,11 @@
 /** ONNX Runtime in Node: CPU, and WebGPU where there is a GPU. */
+import { availableParallelism } from "node:os";
 import * as ort from "onnxruntime-node";
 import { type OrtSession, type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
 
 export function nodeRuntime({ device = "cpu", threads = 0 }: RuntimeOptions = {}): Runtime {
   return {
-    name: `onnxruntime-node ${ort.env.versions.common}, ${device}${threads ? `, ${threads} threads` : ""}`,
+    name: `onnxruntime-node ${ort.env.versions.common}, ${device}, ${threads || `default for ${availableParallelism()}`} threads`,
     async load(model) {
       const session = await ort.InferenceSession.create(model, {
         executionProviders: [device],

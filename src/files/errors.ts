@@ -39,6 +39,14 @@ export async function onFile<T>(what: "read" | "write", path: string, work: () =
   }
 }
 
+/** Gives `instead` where the file or folder does not exist; every other error passes. */
+export async function orAbsent<T, U>(work: Promise<T>, instead: U): Promise<T | U> {
+  return work.catch((error: unknown) => {
+    if (error instanceof FileError && error.code === "ENOENT") return instead;
+    throw error;
+  });
+}
+
 export function explained(what: "read" | "write", path: string, cause: unknown): unknown {
   const code = systemCode(cause);
   if (!code) return cause;

@@ -41,11 +41,12 @@ const ATTEMPTS = 1000;
 
 /** @throws {UsageError} when so many disks of that size or contrast can't be had in one image */
 export function makeDiskImage(rng: Rng, options: DiskOptions): DiskImage {
-  const { size, disks: count, radius, contrast } = options;
-  // Every level keeps others out of a range of twice the contrast; when they cover [0, 1], the next may find no place.
-  if (2 * count * contrast >= 1)
+  const { size, disks: count, radius, intensity, contrast } = options;
+  // Every level keeps others out of a range of twice the contrast; when those cover all intensities, the next may find no place.
+  if (2 * count * contrast >= intensity[1] - intensity[0])
     throw new UsageError(
-      `${count} disks with a contrast of ${contrast} don't fit between black and white. Choose a contrast below ${(0.5 / count).toFixed(3)}, or fewer disks.`,
+      `${count} disks with a contrast of ${contrast} don't fit between the intensities ${intensity[0]} and ${intensity[1]}. ` +
+        "Choose a lower contrast, fewer disks, or a wider range: more than 2 x disks x contrast.",
     );
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const disks = placeDisks(rng, options);

@@ -8,6 +8,7 @@ import {
   namedTensors,
   paperDecoderOnnx,
   parseModel,
+  WeightsError,
   writeSafetensors,
 } from "../model/index.ts";
 import { sha256 } from "./checkpoint.ts";
@@ -26,7 +27,13 @@ export function shippedModelFolder(): string {
 export async function readModelFolder(folder: string): Promise<Model> {
   const card = await readText(join(folder, MODEL_FILES.card), CARD_LIMIT);
   const weights = await readLimited(join(folder, MODEL_FILES.weights), WEIGHTS_LIMIT);
-  return parseModel(card, weights, basename(folder));
+  const model = parseModel(card, weights, basename(folder));
+  if (sha256(weights) !== model.card.weightsSha256)
+    throw new WeightsError(
+      "damaged",
+      `${basename(folder)}/${MODEL_FILES.weights} does not match the checksum in ${MODEL_FILES.card}. Copy or train it again.`,
+    );
+  return model;
 }
 
 /** Makes the folder with the model's three files and returns its card. @throws {FileError} when the folder exists */
