@@ -2,7 +2,9 @@
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { TendrilError } from "../core/index.ts";
+import { annotateCommand } from "./annotate.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { proposeCommand } from "./propose.ts";
 import { trainCommand } from "./train.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -10,6 +12,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description("Segment medical images together with an annotator: strokes in, larger partial segmentations out.")
     .version("0.1.0")
     .showHelpAfterError("(add --help for the options)")
+    .addCommand(annotateCommand())
+    .addCommand(proposeCommand())
     .addCommand(trainCommand())
     .addCommand(evaluateCommand());
   for (const command of [program, ...program.commands]) command.exitOverride();

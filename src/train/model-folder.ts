@@ -1,6 +1,6 @@
 /** Reading and writing a trained model's folder on disk. */
 import { basename, join } from "node:path";
-import { publishFolder, readLimited, readText } from "../files/index.ts";
+import { packageFolder, publishFolder, readLimited, readText } from "../files/index.ts";
 import {
   MODEL_FILES,
   type Model,
@@ -17,6 +17,11 @@ const WEIGHTS_LIMIT = 512 * 2 ** 20;
 const CARD_LIMIT = 2 ** 20;
 /** Candidates that the exported decoder draws at once. */
 const EXPORTED_BATCH = 8;
+
+/** The model that comes with the package. */
+export function shippedModelFolder(): string {
+  return join(packageFolder(), "models", "paper");
+}
 
 /** @throws {TendrilError} when a file is missing, damaged or of another model */
 export async function readModelFolder(folder: string): Promise<Model> {

@@ -1,12 +1,9 @@
 /** The models that the tests of this folder run on: freshly initialised ones, and the shipped one where there is one. */
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Rng } from "../../src/core/index.ts";
 import { initialValues, splitFlat } from "../../src/engine/index.ts";
 import { type Model, paperParameters } from "../../src/model/index.ts";
-import { readModelFolder } from "../../src/train/index.ts";
-
-const SHIPPED = fileURLToPath(new URL("../../models/paper", import.meta.url));
+import { readModelFolder, shippedModelFolder } from "../../src/train/index.ts";
 
 /** The paper's networks with the weights that a training run with this seed starts from. */
 export function initialModel(seed: number): Model {
@@ -31,6 +28,7 @@ export function initialModel(seed: number): Model {
 
 export async function realModels(): Promise<Model[]> {
   const models = [initialModel(1), initialModel(2)];
-  if (existsSync(SHIPPED)) models.push(await readModelFolder(SHIPPED));
+  const shipped = shippedModelFolder();
+  if (existsSync(shipped)) models.push(await readModelFolder(shipped));
   return models;
 }

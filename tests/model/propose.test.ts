@@ -12,11 +12,12 @@ import {
   UsageError,
   visitStroke,
 } from "../../src/core/index.ts";
+import type { Runtime, Tensors } from "../../src/engine/index.ts";
 import { nodeRuntime } from "../../src/engine/runtime-node.ts";
 import { type Candidate, createProposer, placeWindow } from "../../src/model/index.ts";
 import { boxOf } from "../../src/model/window.ts";
-import { type DiskOptions, makeDiskImage } from "../../src/synth/index.ts";
-import { realModels } from "./models.ts";
+import { DISKS, makeDiskImage } from "../../src/synth/index.ts";
+import { initialModel, realModels } from "./models.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const proposers = await Promise.all((await realModels()).map((model) => createProposer(model, runtime)));
@@ -33,23 +34,15 @@ const scene = fc
     return { image, partial, seed };
   });
 
-const DISKS: DiskOptions = {
-  size: 64,
-  disks: 3,
-  radius: [10, 18],
-  background: [0, 0],
-  intensity: [0.2, 1],
-  contrast: 0.1,
-  noise: 0.02,
-};
+const LARGE_DISKS = { ...DISKS, size: 64, radius: [10, 18] } as const;
 
 /** Three disks, stretched to the grid; every other one with 16 bits a pixel. */
 function diskScene({ width, height }: Grid, rng: Rng): Image {
-  const { image } = makeDiskImage(rng, DISKS);
+  const { image } = makeDiskImage(rng, LARGE_DISKS);
   const intensities = Array.from({ length: width * height }, (_, i) => {
-    const x = Math.floor((((i % width) + 0.5) * DISKS.size) / width);
-    const y = Math.floor(((Math.floor(i / width) + 0.5) * DISKS.size) / height);
-    return image[y * DISKS.size + x];
+    const x = Math.floor((((i % width) + 0.5) * LARGE_DISKS.size) / width);
+    const y = Math.floor(((Math.floor(i / width) + 0.5) * LARGE_DISKS.size) / height);
+    return image[y * LARGE_DISKS.size + x];
   });
   return rng.below(2)
     ? { width, height, maximum: 255, data: Uint8Array.from(intensities, (v) => Math.round(v * 255)) }
@@ -143,6 +136,31 @@ describe.each(proposers.map((proposer) => [proposer.name, proposer] as const))("
 });
 
 const [proposer] = proposers;
+
+test("overlapping calls run one after another: a session in the browser refuses a second run", async () => {
+  let running = 0;
+  let most = 0;
+  const counting: Runtime = {
+    name: runtime.name,
+    async load(onnx) {
+      const session = await runtime.load(onnx);
+      const run = async (inputs: Tensors) => {
+        most = Math.max(most, ++running);
+        const outputs = await session.run(inputs);
+        running--;
+        return outputs;
+      };
+      return { ...session, run };
+    },
+  };
+  const counted = await createProposer(initialModel(1), counting);
+  const { image, partial } = plainScene();
+  const calls = [1, 2, 3].map((seed) => counted.propose(image, partial, { count: 4, rng: Rng.seeded(seed) }));
+  const closed = counted.close();
+  expect((await Promise.all(calls)).every((candidates) => candidates.length > 0)).toBe(true);
+  await closed;
+  expect(most).toBe(1);
+});
 
 test("candidates cover the window's pixels, and a window can be asked for", async () => {
   const { image, partial } = plainScene();

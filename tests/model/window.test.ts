@@ -12,13 +12,11 @@ const seed = fc.nat();
 
 /** Any window that touches an image of this size, with cells smaller or larger than pixels. */
 const windowOn = ({ width, height }: Grid) =>
-  fc
-    .tuple(quarters(4, 150), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }))
-    .map(([size, right, down]) => ({
-      x: Math.round(4 * (right * (width + size - 2) + 1 - size)) / 4,
-      y: Math.round(4 * (down * (height + size - 2) + 1 - size)) / 4,
-      size,
-    }));
+  fc.tuple(quarters(4, 150), fc.nat(1000), fc.nat(1000)).map(([size, right, down]) => ({
+    x: Math.round(4 * ((right / 1000) * (width + size - 2) + 1 - size)) / 4,
+    y: Math.round(4 * ((down / 1000) * (height + size - 2) + 1 - size)) / 4,
+    size,
+  }));
 
 const scene = fc
   .tuple(side, side, seed)
@@ -250,6 +248,15 @@ test("without anything segmented the window covers the image, however small or l
   expect(placeWindow(null, { width: 512, height: 512 })).toEqual({ x: 0, y: 0, size: 512 });
   expect(placeWindow(null, { width: 300, height: 200 })).toEqual({ x: 0, y: -50, size: 300 });
   expect(placeWindow(null, { width: 1, height: 9 })).toEqual({ x: -4, y: 0, size: 9 });
+});
+
+test("a cell smaller than a pixel takes the pixel that it lies in, and both when it lies across a border", () => {
+  const image: Image = { width: 20, height: 20, maximum: 255, data: new Uint8Array(400) };
+  const partial = emptyLike(image);
+  partial.partialness[3] = 1;
+  const { xm } = readWindow(image, partial, { x: 1.75, y: 0, size: 16 }, CELLS);
+  // Pixel 3 covers [3, 4]; the cells are half a pixel wide, with centres at 2, 2.5, 3, 3.5, 4 and 4.5.
+  expect([...xm.subarray(0, 6)]).toEqual([0, 0, 1, 1, 1, 0]);
 });
 
 test("a flat window is read as one half", () => {
