@@ -71,9 +71,9 @@ export function parseConfig(text: string, source: string): TrainingConfig {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`${source} is not JSON: ${(cause as Error).message}. Compare it with configs/paper.json.`, {
-      cause,
-    });
+    // The parser quotes the text, line feeds and all.
+    const why = (cause as Error).message.replaceAll(/\s+/g, " ");
+    throw new UsageError(`${source} is not JSON: ${why}. Compare it with configs/paper.json.`, { cause });
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
