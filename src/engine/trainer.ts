@@ -52,9 +52,9 @@ export class Trainer {
    * bad batch leaves the last good state.
    *
    * @param batch  the description's own inputs, by name
-   * @returns      loss, its terms, learning rate and gradient norm, by name
+   * @returns      loss, its terms, learning rate and gradient norm, by name; whether the state has advanced
    */
-  async step(batch: Tensors): Promise<{ readonly terms: Record<string, number>; readonly sound: boolean }> {
+  async step(batch: Tensors): Promise<{ readonly terms: Record<string, number>; readonly finite: boolean }> {
     const inputs: Record<string, Tensors[string]> = { ...batch };
     for (const name of this.model.state)
       inputs[name] = { data: this.current[name]!, shape: [this.current[name]!.length] };
@@ -62,9 +62,9 @@ export class Trainer {
     const terms = Object.fromEntries(this.model.terms.map((name) => [name, outputs[name].data[0]]));
     const renewed = this.model.state.map((name) => [name, outputs[`new_${name}`].data] as const);
     // A finite loss does not vouch for the update: 0 / 0 in it would show one step, and maybe one checkpoint, too late.
-    const sound = Object.values(terms).every(isSound) && renewed.every(([, data]) => areSound(data));
-    if (sound) this.current = Object.fromEntries(renewed) as unknown as TrainingState;
-    return { terms, sound };
+    const finite = Object.values(terms).every(isSound) && renewed.every(([, data]) => areSound(data));
+    if (finite) this.current = Object.fromEntries(renewed) as unknown as TrainingState;
+    return { terms, finite };
   }
 
   close(): Promise<void> {

@@ -104,9 +104,9 @@ export async function train(config: TrainingConfig, options: RunOptions): Promis
         throw new StoppedError(step, config.steps);
       }
       const batch = drawBatch(rng.at("batches").at(step), set, config.batch, PAPER_SIZE, config.data.pairs);
-      const { terms, sound } = await trainer.step(batchTensors(batch, rng.at("noise").at(step)));
+      const { terms, finite } = await trainer.step(batchTensors(batch, rng.at("noise").at(step)));
       step++;
-      if (!sound) throw new DivergedError(step, terms, batch, saved);
+      if (!finite) throw new DivergedError(step, terms, batch, saved);
       const metrics = metricsSchema.parse({ step, ...terms });
       log.add(metrics);
       options.onStep?.(metrics);

@@ -1,30 +1,24 @@
-/** `tendril` as a process of its own. */
+/** `tendril` as a process that a test may kill or interrupt. */
 import { type ChildProcess, spawn } from "node:child_process";
-
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { join } from "node:path";
+import { buildCommands, type Finished, finished, root } from "../built.ts";
 
 /**
  * Runs `tendril ARGS` to its end.
  *
- * @param onOutput  called with all of standard error so far whenever more comes, to interfere with the process
+ * @param onOutput  called with all of standard error so far whenever more comes
  */
 export function tendril(
   args: readonly string[],
   onOutput?: (process: ChildProcess, stderr: string) => void,
-): Promise<Ended> {
-  const child = spawn(process.execPath, ["bin/tendril.mjs", ...args], { env: { ...process.env, NO_COLOR: "1" } });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk;
-  });
+): Promise<Finished> {
+  buildCommands();
+  const env = { ...process.env, NO_COLOR: "1" };
+  const child = spawn(process.execPath, [join(root, "bin/tendril.mjs"), ...args], { cwd: root, env });
+  let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk;
     onOutput?.(child, stderr);
   });
-  return new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr })));
+  return finished(child);
 }

@@ -4,7 +4,8 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
-import { type Ended, tendril } from "./command.ts";
+import type { Finished } from "../built.ts";
+import { tendril } from "./command.ts";
 import { filesOf, placeForRuns, resultOf, TINY } from "./tiny.ts";
 
 const CONFIG = { ...TINY, steps: 80, checkpointEvery: 3 };
@@ -15,7 +16,7 @@ const ONE_THREAD = ["--threads", "1"];
 let place: string;
 let config: string;
 let straight: Record<string, string>;
-let leftAlone: Ended;
+let leftAlone: Finished;
 
 beforeAll(async () => {
   place = await placeForRuns();
