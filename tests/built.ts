@@ -17,6 +17,8 @@ export function buildCommands(): void {
 
 export interface Finished {
   readonly code: number | null;
+  /** What killed it, if anything did. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -42,7 +44,7 @@ export function finished(child: ChildProcess): Promise<Finished> {
   });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
 }
 

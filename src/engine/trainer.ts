@@ -48,11 +48,11 @@ export class Trainer {
   }
 
   /**
-   * One step. The state advances only when every reported number and every number of the new state is finite, so a bad batch
-   * leaves the last good state.
+   * One step. The state advances only when every reported number and every number of the new state is sound (see `isSound`), so a
+   * bad batch leaves the last good state.
    *
    * @param batch  the description's own inputs, by name
-   * @returns      loss, its terms, learning rate and gradient norm, by name
+   * @returns      loss, its terms, learning rate and gradient norm, by name; whether the state has advanced
    */
   async step(batch: Tensors): Promise<{ readonly terms: Record<string, number>; readonly finite: boolean }> {
     const inputs: Record<string, Tensors[string]> = { ...batch };
@@ -62,7 +62,7 @@ export class Trainer {
     const terms = Object.fromEntries(this.model.terms.map((name) => [name, outputs[name].data[0]]));
     const renewed = this.model.state.map((name) => [name, outputs[`new_${name}`].data] as const);
     // A finite loss does not vouch for the update: 0 / 0 in it would show one step, and maybe one checkpoint, too late.
-    const finite = Object.values(terms).every(Number.isFinite) && renewed.every(([, data]) => areFinite(data));
+    const finite = Object.values(terms).every(isSound) && renewed.every(([, data]) => areSound(data));
     if (finite) this.current = Object.fromEntries(renewed) as unknown as TrainingState;
     return { terms, finite };
   }
@@ -72,9 +72,14 @@ export class Trainer {
   }
 }
 
+/** Finite, and its square as well in float32: beyond 1.8e19 a weight saturates whatever it meets, and no gradient leads back. */
+export function isSound(value: number): boolean {
+  return Number.isFinite(Math.fround(value * value));
+}
+
 /** 0 times a number is 0, and NaN when the number is not finite: four times as fast as asking each. */
-function areFinite(data: Float32Array): boolean {
+function areSound(data: Float32Array): boolean {
   let sum = 0;
-  for (let i = 0; i < data.length; i++) sum += 0 * data[i];
+  for (let i = 0; i < data.length; i++) sum += 0 * Math.fround(data[i] * data[i]);
   return sum === 0;
 }

@@ -12,6 +12,7 @@ const wholeRange = (least: number, most: number) =>
   range(least, most).refine((pair) => pair.every(Number.isInteger), "whole numbers are needed");
 
 const rate = z.number().min(0).lt(1);
+const weight = z.number().min(0).max(1e6);
 
 const schema = z
   .strictObject({
@@ -43,7 +44,7 @@ const schema = z
           message: "given and added together must not exceed labels",
         }),
     }),
-    loss: z.strictObject({ beta0: z.number().min(0), beta1: z.number().min(0) }),
+    loss: z.strictObject({ beta0: weight, beta1: weight }),
     optimiser: z.strictObject({
       learningRate: z.number().positive().max(1),
       schedule: z.enum(["constant", "cosine"]),
@@ -51,7 +52,7 @@ const schema = z
       floor: z.number().min(0).max(1),
       beta1: rate,
       beta2: rate,
-      epsilon: z.number().positive(),
+      epsilon: z.number().min(1e-12).max(1),
       weightDecay: z.number().min(0).lt(1),
       clipNorm: z.number().positive().nullable(),
       average: rate.nullable(),
@@ -70,9 +71,9 @@ export function parseConfig(text: string, source: string): TrainingConfig {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`${source} is not JSON: ${(cause as Error).message}. Compare it with configs/paper.json.`, {
-      cause,
-    });
+    // The parser quotes the text, line feeds and all.
+    const why = (cause as Error).message.replaceAll(/\s+/g, " ");
+    throw new UsageError(`${source} is not JSON: ${why}. Compare it with configs/paper.json.`, { cause });
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

@@ -14,6 +14,7 @@ import { Rng, TendrilError, UsageError } from "../core/index.ts";
 import {
   compileTraining,
   initialState,
+  isSound,
   type ParameterSpec,
   type Runtime,
   splitFlat,
@@ -47,12 +48,14 @@ export interface RunOptions {
   readonly onStep?: (metrics: Metrics) => void;
 }
 
-/** A loss, gradient or weight stopped being a finite number. The newest checkpoint is from before. */
+/** A loss, gradient or weight stopped being a finite number, or left all bounds. The newest checkpoint is from before. */
 export class DivergedError extends TendrilError {
   constructor(step: number, terms: Readonly<Record<string, number>>, batch: PartialBatch, checkpoint: number) {
-    const bad = Object.entries(terms).filter(([, value]) => !Number.isFinite(value));
+    const bad = Object.entries(terms).filter(([, value]) => !isSound(value));
     const what =
-      bad.length > 0 ? bad.map(([name, value]) => `${name} is ${value}`).join(", ") : "a weight is not finite";
+      bad.length > 0
+        ? bad.map(([name, value]) => `${name} is ${value}`).join(", ")
+        : "a weight is not a finite number any more";
     const from = checkpoint > 0 ? `The checkpoint of step ${checkpoint} is whole.` : "There is no checkpoint yet.";
     super(
       "diverged",

@@ -3,14 +3,16 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
 import { atomicWrite } from "../../src/files/index.ts";
+import { buildCommands } from "../built.ts";
 
 const KILLS = 20;
 const LINES = 20_000;
 
 let folder: string;
+beforeAll(buildCommands);
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tendril-kill-"));
 });

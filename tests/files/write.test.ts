@@ -3,10 +3,12 @@ import { spawnSync } from "node:child_process";
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { atomicWrite, FileError, isUnfinished, publishFolder } from "../../src/files/index.ts";
+import { buildCommands } from "../built.ts";
 
 let folder: string;
+beforeAll(buildCommands);
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tendril-write-"));
 });
