@@ -6,3 +6,4 @@ export * from "./model-file.ts";
 export * from "./paper.ts";
 export * from "./propose.ts";
 export * from "./safetensors.ts";
+export { boxOf, placeWindow, type Window } from "./window.ts";

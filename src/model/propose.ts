@@ -1,9 +1,32 @@
 /**
  * Candidates for one image and partial segmentation: the centre of the product.
  *
- * (signature fixed; the implementation follows)
+ *   the window around what has been segmented -> the network's input -> draws for latents z ~ N(0, I) -> candidates that
+ *   differ (`choose.ts`) -> placed back on the image's own pixels, with the input kept exactly
  */
-import { type Box, type Grid, type Image, InternalError, type PartialSegmentation, type Rng } from "../core/index.ts";
+import {
+  type Box,
+  boundsOf,
+  type Image,
+  type PartialSegmentation,
+  type Rng,
+  ShapeError,
+  UsageError,
+} from "../core/index.ts";
+import type { HostTensor, Runtime, Session } from "../engine/index.ts";
+import { type AddedLabels, choose, INSIDE, NOTHING, OUTSIDE } from "./choose.ts";
+import type { Model } from "./model-file.ts";
+import { LATENT_SIZE, PAPER_SIZE, paperDecoderOnnx } from "./paper.ts";
+import {
+  boxOf,
+  type CellProbabilities,
+  CUT,
+  placeBack,
+  placeWindow,
+  type Reading,
+  readWindow,
+  type Window,
+} from "./window.ts";
 
 /** One larger partial segmentation, given inside its box; it says nothing about pixels outside the box. */
 export interface Candidate {
@@ -16,33 +39,131 @@ export interface Candidate {
   readonly added: { readonly inside: number; readonly outside: number };
 }
 
-/** A square window on the image, in image pixels (not whole ones); it may reach past the edges. */
-export interface Window {
-  readonly x: number;
-  readonly y: number;
-  readonly size: number;
+export interface ProposeOptions {
+  /** Most candidates wanted, 1 to 64. */
+  readonly count: number;
+  /** The same generator gives the same candidates; it does not advance. */
+  readonly rng: Rng;
+  /** Where to look (default: placed from the partial segmentation). */
+  readonly window?: Window;
 }
 
 export interface Proposer {
-  /** Name and version of the model, for the journal: "paper-1". */
+  /** Name of the model and the first digits of its weights' SHA-256, for the journal: "paper-3f9a01c2". */
   readonly name: string;
   /**
    * @param image    any size
    * @param partial  on the image's grid
-   * @param options  count: most candidates wanted, 1 to 64; rng: the same generator gives the same candidates;
-   *                 window: where to look (default: placed from the partial segmentation)
    * @returns        at most `count` candidates that differ, ordered by the inside pixels they add, few to many; none
    *                 when no larger region was found
+   * @throws {ShapeError} when the grids differ or the window does not touch the image
    */
-  propose(
-    image: Image,
-    partial: PartialSegmentation,
-    options: { readonly count: number; readonly rng: Rng; readonly window?: Window },
-  ): Promise<Candidate[]>;
+  propose(image: Image, partial: PartialSegmentation, options: ProposeOptions): Promise<Candidate[]>;
   close(): Promise<void>;
 }
 
-/** The window around what has been segmented: its bounds with room to grow on every side. */
-export function placeWindow(_bounds: Box | null, _image: Grid): Window {
-  throw new InternalError("placeWindow is being written.");
+const MOST_CANDIDATES = 64;
+/** Latents drawn for one proposal, decoded in one run. */
+const DRAWS = 32;
+
+/**
+ * Loads the model's decoder; `close` releases it. Calls of `propose` may overlap: they run one after another.
+ *
+ * @throws {EngineError} when the runtime refuses the decoder
+ */
+export async function createProposer(model: Model, runtime: Runtime): Promise<Proposer> {
+  const session = await runtime.load(paperDecoderOnnx(model.weights, DRAWS));
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    name: `${model.card.name}-${model.card.weightsSha256.slice(0, 8)}`,
+    propose(image, partial, options) {
+      const mine = turn.then(() => propose(session, image, partial, options));
+      turn = mine.catch(() => undefined); // the caller of `mine` is told; the next in turn goes on
+      return mine;
+    },
+    close: () => turn.then(() => session.close()),
+  };
+}
+
+async function propose(
+  session: Session,
+  image: Image,
+  partial: PartialSegmentation,
+  { count, rng, window = placeWindow(boundsOf(partial.partialness, partial), image) }: ProposeOptions,
+): Promise<Candidate[]> {
+  if (!Number.isInteger(count) || count < 1 || count > MOST_CANDIDATES)
+    throw new UsageError(`${count} candidates cannot be proposed; ask for 1 to ${MOST_CANDIDATES}.`);
+  const box = boxOf(window, image);
+  if (!(box.width > 0 && box.height > 0))
+    throw new ShapeError(`The window at ${window.x}, ${window.y} of size ${window.size} holds no pixel of the image.`);
+  const reading = readWindow(image, partial, window, PAPER_SIZE);
+  const draws = await decode(session, reading, rng);
+  const chosen = choose(
+    draws.map((draw) => addedLabels(draw, reading)),
+    count,
+  );
+  return (
+    chosen
+      .map((choice) => placed(draws[choice.draw], choice.count / DRAWS, window, partial, box))
+      // A few lone cells just above the cut can vanish between the pixels' centres.
+      .filter(({ added }) => added.inside + added.outside > 0)
+      .sort((a, b) => a.added.inside - b.added.inside || a.added.outside - b.added.outside)
+  );
+}
+
+/** One draw of each of `DRAWS` latents from the prior. */
+async function decode(session: Session, { image, xm, xs }: Reading, rng: Rng): Promise<CellProbabilities[]> {
+  const area = PAPER_SIZE * PAPER_SIZE;
+  const { partialness, segmentation } = await session.run({
+    image: repeated(image),
+    xm: repeated(xm),
+    xs: repeated(xs),
+    z: {
+      data: rng.at("latents").normals(DRAWS * LATENT_SIZE * LATENT_SIZE),
+      shape: [DRAWS, 1, LATENT_SIZE, LATENT_SIZE],
+    },
+  });
+  return Array.from({ length: DRAWS }, (_, n) => ({
+    partialness: partialness.data.subarray(n * area, (n + 1) * area),
+    segmentation: segmentation.data.subarray(n * area, (n + 1) * area),
+  }));
+}
+
+/** What a draw adds to the image's open cells. */
+function addedLabels({ partialness, segmentation }: CellProbabilities, { xm, onImage }: Reading): AddedLabels {
+  return Uint8Array.from(xm, (segmented, i) => {
+    if (segmented || !onImage[i] || partialness[i] < CUT) return NOTHING;
+    return segmentation[i] >= CUT ? INSIDE : OUTSIDE;
+  });
+}
+
+/** @returns [DRAWS, 1, PAPER_SIZE, PAPER_SIZE], the same plane for every draw */
+function repeated(plane: Float32Array): HostTensor {
+  const data = new Float32Array(DRAWS * plane.length);
+  for (let n = 0; n < DRAWS; n++) data.set(plane, n * plane.length);
+  return { data, shape: [DRAWS, 1, PAPER_SIZE, PAPER_SIZE] };
+}
+
+function placed(
+  draw: CellProbabilities,
+  support: number,
+  window: Window,
+  input: PartialSegmentation,
+  box: Box,
+): Candidate {
+  const partial = placeBack(draw, PAPER_SIZE, window, input, box);
+  return { box, partial, support, added: countAdded(partial, input, box) };
+}
+
+function countAdded(partial: PartialSegmentation, input: PartialSegmentation, box: Box) {
+  let [inside, outside] = [0, 0];
+  for (let y = 0; y < box.height; y++) {
+    for (let x = 0; x < box.width; x++) {
+      const i = y * box.width + x;
+      if (!partial.partialness[i] || input.partialness[(box.y + y) * input.width + box.x + x]) continue;
+      if (partial.segmentation[i]) inside++;
+      else outside++;
+    }
+  }
+  return { inside, outside };
 }
