@@ -66,11 +66,18 @@ export class Sync {
     if (this.failures > 0 && !this.busy) void this.send();
   }
 
+  /** Resolves when nothing is waiting; throws the reason when it cannot be saved now. */
+  async settled(): Promise<void> {
+    this.retry();
+    while (this.busy) await pause();
+    if (this.waiting.length > 0) throw new ApiError(0, "not-saved", "The last changes are not saved yet.");
+  }
+
   /** Sends what is waiting and ends; what cannot be sent stays kept in the browser. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    while (this.busy) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (this.busy) await pause();
     if (this.waiting.length > 0) await this.send();
   }
 
@@ -148,6 +155,10 @@ export class Sync {
   private rest(): void {
     if (!this.closed) this.timer = setTimeout(() => void this.send(), HEARTBEAT);
   }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 function firstBatch(actions: readonly Action[]): Action[] {
