@@ -1,4 +1,5 @@
-/** Grids, masks, partial segmentations, strokes and random numbers: pure, imports nothing. */
+/** Grids, masks, partial segmentations, strokes, random numbers and checksums: pure, imports nothing. */
+export * from "./crc32.ts";
 export * from "./errors.ts";
 export * from "./grid.ts";
 export * from "./rng.ts";
