@@ -1,8 +1,8 @@
 /** The local server's interface, as the page uses it (the table in docs/architecture.md). Replies are checked here, once. */
 import { z } from "zod";
 import { TendrilError } from "../core/index.ts";
+import { parseAction } from "../project/action-schema.ts";
 import type { Action } from "../project/annotation.ts";
-import { actionSchema } from "../project/action.ts";
 
 /** The server refused (status 400 and up), answered nonsense, or did not answer at all (status 0). */
 export class ApiError extends TendrilError {
@@ -20,10 +20,10 @@ const imageList = z.object({
   refused: z.array(z.object({ name: z.string(), message: z.string() })).default([]),
 });
 
-const session = z.object({
+const sessionReply = z.object({
   writer: z.boolean(),
   image: z.object({ name: z.string(), width: z.number(), height: z.number(), sha256: z.string() }),
-  actions: z.array(actionSchema),
+  actions: z.array(z.unknown()),
   cut: z.number(),
 });
 
@@ -34,7 +34,7 @@ const refusal = z.object({ error: z.object({ code: z.string(), message: z.string
 
 export type ImageList = z.infer<typeof imageList>;
 export type ListedImage = ImageList["images"][number];
-export type SessionReply = z.infer<typeof session>;
+export type Session = Omit<z.infer<typeof sessionReply>, "actions"> & { readonly actions: readonly Action[] };
 
 /** A request without an answer for so long counts as lost, milliseconds; a dead server refuses at once. */
 const PATIENCE = 20_000;
@@ -58,8 +58,9 @@ export class Api {
     return new Uint8Array(await (await this.request("GET", `${pathOf(id)}/file`)).arrayBuffer());
   }
 
-  session(id: string): Promise<SessionReply> {
-    return this.json("POST", `${pathOf(id)}/session`, session, { tab: this.tab });
+  async session(id: string): Promise<Session> {
+    const reply = await this.json("POST", `${pathOf(id)}/session`, sessionReply, { tab: this.tab });
+    return { ...reply, actions: reply.actions.map((action) => parseAction(action, reply.image)) };
   }
 
   /** @returns how many actions are on disk and synced */

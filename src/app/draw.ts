@@ -60,7 +60,11 @@ export function drawTraces(context: CanvasRenderingContext2D, traces: readonly T
 }
 
 /** The stroke under way: as wide as the pen, and its middle line when it is a scribble. */
-export function drawLive(context: CanvasRenderingContext2D, { kind, mark, width, points }: LiveStroke, view: View): void {
+export function drawLive(
+  context: CanvasRenderingContext2D,
+  { kind, mark, width, points }: LiveStroke,
+  view: View,
+): void {
   const path = pathOf(points, view);
   context.lineCap = "round";
   context.lineJoin = "round";
@@ -84,7 +88,12 @@ export function drawCursor(
   const ring = new Path2D();
   if (radius >= SMALLEST_RING) ring.arc(x, y, radius, 0, 2 * Math.PI);
   else {
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    for (const [dx, dy] of [
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+    ]) {
       ring.moveTo(x + 4 * dx, y + 4 * dy);
       ring.lineTo(x + 9 * dx, y + 9 * dy);
     }

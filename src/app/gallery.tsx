@@ -9,8 +9,8 @@ import {
   membersOf,
   placeWords,
   sampleCrop,
-  takenOf,
   type TileKind,
+  takenOf,
   tileKind,
 } from "./offer-raster.ts";
 import type { OpenImage } from "./open-image.ts";
@@ -119,9 +119,15 @@ function Tile(props: {
 
   createEffect(() => drawTile(canvas, props.sheet, props.place, count()));
   onMount(() => {
-    const observer = new ResizeObserver(([{ contentRect: { width, height } }]) => {
-      if (props.place === 0 && width > 0 && height > 0) props.onSize({ width, height });
-    });
+    const observer = new ResizeObserver(
+      ([
+        {
+          contentRect: { width, height },
+        },
+      ]) => {
+        if (props.place === 0 && width > 0 && height > 0) props.onSize({ width, height });
+      },
+    );
     observer.observe(canvas);
     onCleanup(() => observer.disconnect());
   });
@@ -151,7 +157,9 @@ function Tile(props: {
           <span class="place">{place()}</span>
           <span class="likeliest">{isLikeliest() ? "●" : ""}</span>
         </span>
-        <meter class="support" min="0" max="100" value={support()} aria-hidden="true" />
+        <span class="support" aria-hidden="true">
+          <span style={{ width: `${support()}%` }} />
+        </span>
       </button>
     </li>
   );

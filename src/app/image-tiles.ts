@@ -1,6 +1,7 @@
 /** The image drawn in squares of the pyramid: only what is on the screen is windowed, and kept while the window stays. */
-import { levelFor, type View } from "./view.ts";
+
 import type { Level } from "./pyramid.ts";
+import { levelFor, type View } from "./view.ts";
 import { grayTable, type WindowLevel } from "./window-level.ts";
 
 const TILE = 512;

@@ -160,7 +160,9 @@ export const ACTIONS = {
 export const actions: readonly KeyAction[] = Object.values<KeyAction>(ACTIONS);
 
 /** A key event as the table writes it: "Ctrl+Shift+Z", "Alt+1", "?", "Escape". */
-export function chordOf(event: Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">): string {
+export function chordOf(
+  event: Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">,
+): string {
   // Digits by their place: with Alt or on a French keyboard their characters are others.
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
   const key = digit ?? (event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key);

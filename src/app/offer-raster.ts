@@ -121,7 +121,13 @@ export function growthWords(added: number, inside: number): string {
  * Where a candidate grows: "upper left", "right", "all around"; from the middle of what is inside already to the middle of what
  * it adds beyond what all candidates share (or of all it adds).
  */
-export function placeWords(members: Uint8Array, taken: Uint8Array, raster: Grid, candidate: number, count: number): string {
+export function placeWords(
+  members: Uint8Array,
+  taken: Uint8Array,
+  raster: Grid,
+  candidate: number,
+  count: number,
+): string {
   const full = 2 ** count - 1;
   const adds = (i: number) => taken[i] === 0 && ((members[i] >> candidate) & 1) === 1;
   const own = middleOf(raster, (i) => adds(i) && count > 1 && members[i] !== full) ?? middleOf(raster, adds);

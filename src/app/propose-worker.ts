@@ -1,10 +1,11 @@
 /** The page's worker: holds the open image and the model, decodes files and proposes candidates, so that drawing never waits. */
+
+import type { Image } from "../core/index.ts";
 import { InternalError, Rng, TendrilError } from "../core/index.ts";
 import { webRuntime } from "../engine/runtime-web.ts";
 import { decodeImage } from "../image/index.ts";
 import { parseModel } from "../model/model-file.ts";
 import { createProposer, type Proposer } from "../model/propose.ts";
-import type { Image } from "../core/index.ts";
 import { partialOf } from "../project/annotation.ts";
 import { buildPyramid } from "./pyramid.ts";
 import type { Answer, Order } from "./worker-messages.ts";

@@ -134,7 +134,8 @@ export function createStore(api: Api, asker: Asker) {
     sync = new Sync(opened.performed, {
       append: (after, actions) => api.append(opened.id, after, actions),
       reopen: () => api.session(opened.id),
-      keep: (after, actions) => void keepUnsaved(opened.sha256, { after, actions: [...actions] }).catch(() => undefined),
+      keep: (after, actions) =>
+        void keepUnsaved(opened.sha256, { after, actions: [...actions] }).catch(() => undefined),
       report(next) {
         setStatus(next);
         if (next.kind === "read-only") look(opened);
