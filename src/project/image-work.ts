@@ -1,0 +1,97 @@
+/** The work on one image: the image file, its journal, and the mask made from it, all side by side on disk. */
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { atomicWrite, inside, onFile, readLimited } from "../files/index.ts";
+import { decodeImage, encodeMaskPng } from "../image/index.ts";
+import { INSIDE } from "./annotation.ts";
+import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
+import { ensureProjectFile, readProjectFile } from "./project-file.ts";
+
+/** Bytes of an image file. */
+export const IMAGE_FILE_LIMIT = 2 ** 30;
+const LABELS_FOLDER = "labels";
+
+export interface ExportedMask {
+  /** From the image's folder, with forward slashes. */
+  readonly path: string;
+  /** Pixels with value 1. */
+  readonly inside: number;
+  readonly png: Uint8Array;
+}
+
+export class ImageWork {
+  readonly journal: Journal;
+  private readonly imagePath: string;
+
+  private constructor(imagePath: string, journal: Journal) {
+    this.imagePath = imagePath;
+    this.journal = journal;
+  }
+
+  /**
+   * Reads the image and its journal; writes nothing.
+   *
+   * @throws {ImageFormatError} when the file is no image
+   * @throws {JournalError | ProjectFileError | FileError} when what lies beside it cannot be used
+   */
+  static async open(imagePath: string): Promise<ImageWork> {
+    const bytes = await readLimited(imagePath, IMAGE_FILE_LIMIT);
+    const name = basename(imagePath);
+    const { width, height } = decodeImage(bytes, name);
+    await readProjectFile(dirname(imagePath));
+    const header: JournalHeader = { tendril: 1, image: name, width, height, sha256: sha256(bytes) };
+    return new ImageWork(imagePath, await Journal.open(besideImage(imagePath, ".journal"), header));
+  }
+
+  /** As `Journal.append`; the first one makes the folder and the project file. */
+  async append(after: number, values: readonly unknown[]): Promise<number> {
+    if (values.length > 0 && after === 0) await this.prepareFolder();
+    return this.journal.append(after, values);
+  }
+
+  /** The mask that the journal on disk gives, without writing it. */
+  async mask(): Promise<ExportedMask> {
+    const { path, header } = this.journal;
+    const { annotation } = replay((await readJournal(path, header)).actions, header);
+    const data = annotation.data.map((value) => (value & INSIDE ? 1 : 0));
+    return {
+      path: `${LABELS_FOLDER}/${stem(this.imagePath)}_seg.png`,
+      inside: data.reduce((total, value) => total + value, 0),
+      png: encodeMaskPng({ width: annotation.width, height: annotation.height, data }),
+    };
+  }
+
+  /** Writes the mask as a whole, or leaves the old one. */
+  async export(): Promise<ExportedMask> {
+    const mask = await this.mask();
+    await this.prepareFolder();
+    await atomicWrite(besideImage(this.imagePath, "_seg.png"), mask.png);
+    return mask;
+  }
+
+  close(): Promise<void> {
+    return this.journal.close();
+  }
+
+  /** @throws {FileError} code "outside" when `labels` is a link to a place outside the image's folder */
+  private async prepareFolder(): Promise<void> {
+    const folder = dirname(this.imagePath);
+    const labels = join(folder, LABELS_FOLDER);
+    await onFile("write", labels, () => mkdir(labels, { recursive: true }));
+    await inside(folder, LABELS_FOLDER);
+    await ensureProjectFile(folder);
+  }
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function besideImage(imagePath: string, ending: string): string {
+  return join(dirname(imagePath), LABELS_FOLDER, `${stem(imagePath)}${ending}`);
+}
+
+function stem(imagePath: string): string {
+  return basename(imagePath, extname(imagePath));
+}

@@ -1,0 +1,7 @@
+/** The annotator's work on disk. Node only; the page imports `annotation.ts` alone, which is pure. */
+export * from "./action-schema.ts";
+export * from "./annotation.ts";
+export * from "./errors.ts";
+export * from "./image-work.ts";
+export * from "./journal.ts";
+export * from "./project-file.ts";

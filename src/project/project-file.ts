@@ -1,0 +1,68 @@
+/** `tendril.json`, beside the images: the project's version and its labels. */
+import { join } from "node:path";
+import { z } from "zod";
+import { atomicWrite, FileError, readText } from "../files/index.ts";
+import { ProjectFileError } from "./errors.ts";
+
+export const PROJECT_FILE = "tendril.json";
+const PROJECT_FILE_LIMIT = 64 * 2 ** 20;
+const LABEL_LIMIT = 255;
+const LABEL_NAME_LIMIT = 256;
+
+const schema = z
+  .strictObject({
+    tendril: z.literal(1),
+    labels: z
+      .array(
+        z.strictObject({
+          /** The label's value in an exported mask. */
+          value: z.int().min(1).max(LABEL_LIMIT),
+          name: z.string().trim().min(1).max(LABEL_NAME_LIMIT),
+        }),
+      )
+      .min(1)
+      .max(LABEL_LIMIT),
+  })
+  .refine(({ labels }) => new Set(labels.map(({ value }) => value)).size === labels.length, "two labels share a value")
+  .refine(({ labels }) => new Set(labels.map(({ name }) => name)).size === labels.length, "two labels share a name");
+
+export type ProjectFile = z.infer<typeof schema>;
+
+const NEW_PROJECT: ProjectFile = { tendril: 1, labels: [{ value: 1, name: "Object" }] };
+
+/**
+ * @returns null when the folder has none yet
+ * @throws {ProjectFileError} when it is damaged or of another version
+ */
+export async function readProjectFile(folder: string): Promise<ProjectFile | null> {
+  const path = join(folder, PROJECT_FILE);
+  try {
+    return parse(await readText(path, PROJECT_FILE_LIMIT), path);
+  } catch (cause) {
+    if (cause instanceof FileError && cause.code === "ENOENT") return null;
+    throw cause;
+  }
+}
+
+/** Writes one with a single label where there is none; leaves an existing one alone. */
+export async function ensureProjectFile(folder: string): Promise<ProjectFile> {
+  const found = await readProjectFile(folder);
+  if (found) return found;
+  await atomicWrite(join(folder, PROJECT_FILE), `${JSON.stringify(NEW_PROJECT, null, 2)}\n`);
+  return NEW_PROJECT;
+}
+
+function parse(text: string, path: string): ProjectFile {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    const why =
+      cause instanceof z.ZodError
+        ? `${cause.issues[0].path.join(".") || "it"}: ${cause.issues[0].message}`
+        : "it is no JSON text";
+    throw new ProjectFileError(
+      `Can't use ${path}: ${why}. The file was left as it is. Put it right, or delete it to get a new one.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,100 @@
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { decodeImage } from "../../src/image/index.ts";
+import { ensureProjectFile, ImageWork, INSIDE, readProjectFile } from "../../src/project/index.ts";
+import { folder, folderWithImage, GRID, imageBytes, session } from "./made.ts";
+
+test("an exported mask is what the journal says, at the image's size, beside the image", async () => {
+  const { folder, image } = await folderWithImage("scan.v2.png");
+  const { actions, history } = session(21, 40);
+  const work = await ImageWork.open(image);
+  await work.append(0, actions.slice(0, 30));
+  await work.append(30, actions.slice(30));
+  const { path, inside } = await work.export();
+  await work.close();
+  expect(path).toBe("labels/scan.v2_seg.png");
+  const mask = decodeImage(await readFile(join(folder, path)), "mask.png");
+  const expected = history.annotation.data.map((value) => (value & INSIDE ? 1 : 0));
+  expect(mask).toEqual({ ...GRID, maximum: 255, data: expected });
+  expect(inside).toBe(expected.filter((value) => value === 1).length);
+  expect((await readdir(folder)).sort()).toEqual(["labels", "scan.v2.png", "tendril.json"]);
+  expect((await readdir(join(folder, "labels"))).sort()).toEqual(["scan.v2.journal", "scan.v2_seg.png"]);
+});
+
+test("opening an image writes nothing", async () => {
+  const { folder, image } = await folderWithImage();
+  await (await ImageWork.open(image)).close();
+  expect(await readdir(folder)).toEqual(["scan.png"]);
+});
+
+test("an image whose bytes changed is not mixed with the old work", async () => {
+  const { image } = await folderWithImage();
+  const work = await ImageWork.open(image);
+  await work.append(0, session(1, 3).actions);
+  await work.close();
+  await writeFile(image, imageBytes(GRID, 2));
+  await expect(ImageWork.open(image)).rejects.toMatchObject({ code: "other-image" });
+});
+
+test("a labels folder that is a link to another place is not written through", async () => {
+  const { folder: own, image } = await folderWithImage();
+  const elsewhere = await folder();
+  await symlink(elsewhere, join(own, "labels"));
+  const work = await ImageWork.open(image);
+  await expect(work.append(0, session(1, 1).actions)).rejects.toMatchObject({ code: "outside" });
+  await expect(work.export()).rejects.toMatchObject({ code: "outside" });
+  expect(await readdir(elsewhere)).toEqual([]);
+});
+
+test("a new folder gets a project file with one label, and a good one is left as it is", async () => {
+  const place = await folder();
+  expect(await readProjectFile(place)).toBeNull();
+  await ensureProjectFile(place);
+  expect(JSON.parse(await readFile(join(place, "tendril.json"), "utf8"))).toEqual({
+    tendril: 1,
+    labels: [{ value: 1, name: "Object" }],
+  });
+  const own = '{"tendril":1,"labels":[{"value":3,"name":"Spleen"}]}';
+  await writeFile(join(place, "tendril.json"), own);
+  expect((await ensureProjectFile(place)).labels).toEqual([{ value: 3, name: "Spleen" }]);
+  expect(await readFile(join(place, "tendril.json"), "utf8")).toBe(own);
+});
+
+test.each([
+  ["no JSON", "{", /it is no JSON text/],
+  ["another version", '{"tendril":2,"labels":[{"value":1,"name":"a"}]}', /tendril/],
+  ["no labels", '{"tendril":1,"labels":[]}', /labels/],
+  ["value 256", '{"tendril":1,"labels":[{"value":256,"name":"a"}]}', /labels\.0\.value/],
+  ["a name too long", `{"tendril":1,"labels":[{"value":1,"name":"${"a".repeat(257)}"}]}`, /labels\.0\.name/],
+  [
+    "two labels of one value",
+    '{"tendril":1,"labels":[{"value":1,"name":"a"},{"value":1,"name":"b"}]}',
+    /share a value/,
+  ],
+  ["two labels of one name", '{"tendril":1,"labels":[{"value":1,"name":"a"},{"value":2,"name":"a"}]}', /share a name/],
+  ["an unknown key", '{"tendril":1,"labels":[{"value":1,"name":"a"}],"colour":1}', /colour/],
+])("a project file with %s is refused with its reason and left as it is", async (_, text, message) => {
+  const { folder, image } = await folderWithImage();
+  const path = join(folder, "tendril.json");
+  await writeFile(path, text);
+  await expect(ImageWork.open(image)).rejects.toMatchObject({
+    code: "bad-project-file",
+    message: expect.stringMatching(message),
+  });
+  expect(await readFile(path, "utf8")).toBe(text);
+});
+
+test("the work of two images of the same name in different folders stays apart", async () => {
+  const place = await folder();
+  for (const name of ["a", "b"]) {
+    await mkdir(join(place, name));
+    await writeFile(join(place, name, "scan.png"), imageBytes(GRID, name.charCodeAt(0)));
+    const work = await ImageWork.open(join(place, name, "scan.png"));
+    await work.append(0, session(name.charCodeAt(0), 5).actions);
+    await work.close();
+  }
+  const open = async (name: string) => (await ImageWork.open(join(place, name, "scan.png"))).journal.actions;
+  expect(await open("a")).toEqual(session(97, 5).actions);
+  expect(await open("b")).toEqual(session(98, 5).actions);
+});

@@ -1,0 +1,76 @@
+/** Annotations made up for the tests: a small image on disk and reproducible work on it. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encode } from "fast-png";
+import { onTestFinished } from "vitest";
+import { emptyPartial, Rng, type Stroke } from "../../src/core/index.ts";
+import {
+  type Action,
+  emptyHistory,
+  type History,
+  type JournalHeader,
+  type Mark,
+  perform,
+  strokeDelta,
+  takeDelta,
+} from "../../src/project/index.ts";
+
+export const GRID = { width: 40, height: 30 };
+export const HEADER: JournalHeader = { tendril: 1, image: "scan.png", ...GRID, sha256: "ab".repeat(32) };
+
+const MARKS: readonly Mark[] = ["inside", "outside", "undecided"];
+
+export function randomStroke(rng: Rng): Stroke {
+  const point = () => [rng.between(-5, GRID.width + 5), rng.between(-5, GRID.height + 5)] as const;
+  return { points: Array.from({ length: 1 + rng.below(4) }, point), width: 1 + rng.below(9) };
+}
+
+/** What a person might do next: strokes, candidates, undo and redo. */
+export function nextAction({ annotation }: History, rng: Rng, at: number): Action {
+  const kind = (["scribble", "brush", "erase", "take", "take", "undo", "redo"] as const)[rng.below(7)];
+  if (kind === "undo" || kind === "redo") return { kind, at };
+  if (kind === "take") {
+    const candidate = emptyPartial({ width: 12, height: 12 });
+    candidate.partialness.forEach((_, i) => {
+      candidate.partialness[i] = rng.below(2);
+      candidate.segmentation[i] = candidate.partialness[i] * rng.below(2);
+    });
+    const place = { x: rng.below(GRID.width - 11), y: rng.below(GRID.height - 11) };
+    const delta = takeDelta(annotation, candidate, place);
+    return { kind, candidate: { model: "paper", seed: at, place: 1, offered: 4, support: 0.5 }, delta, at };
+  }
+  const stroke = randomStroke(rng);
+  const mark = kind === "erase" ? "undecided" : MARKS[rng.below(3)];
+  return { kind, mark, stroke, delta: strokeDelta(annotation, stroke, mark), at };
+}
+
+/** The first `count` actions of the session with this seed, and what they lead to. */
+export function session(seed: number, count: number): { actions: Action[]; history: History } {
+  const history = emptyHistory(GRID);
+  const actions: Action[] = [];
+  for (let i = 0; i < count; i++) {
+    actions.push(nextAction(history, Rng.seeded(seed).at(i), i));
+    perform(history, actions[i]);
+  }
+  return { actions, history };
+}
+
+export async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "tendril-"));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+export function imageBytes({ width, height } = GRID, seed = 1): Uint8Array {
+  const rng = Rng.seeded(seed);
+  const data = Uint8Array.from({ length: width * height }, () => rng.below(256));
+  return encode({ width, height, depth: 8, channels: 1, data });
+}
+
+export async function folderWithImage(name = "scan.png"): Promise<{ folder: string; image: string }> {
+  const path = await folder();
+  const image = join(path, name);
+  await writeFile(image, imageBytes());
+  return { folder: path, image };
+}
