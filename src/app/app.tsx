@@ -12,16 +12,25 @@ import type { Store } from "./store.ts";
 export function App({ store }: { readonly store: Store }) {
   const hand = createHand(store);
   const [isDropping, setDropping] = createSignal(false);
+  const [isByKeyboard, setByKeyboard] = createSignal(false);
   let chooser!: HTMLInputElement;
   const page: Page = { store, hand, chooseFiles: () => chooser.click() };
 
   onMount(() => {
     onCleanup(listen(page));
     onCleanup(listenToDrops(store, setDropping));
+    onCleanup(listenToTabbing(setByKeyboard));
   });
 
   return (
-    <div class="page" classList={{ bare: !store.settings.arePanelsShown(), dropping: isDropping() }}>
+    <div
+      class="page"
+      classList={{
+        bare: !store.settings.arePanelsShown(),
+        dropping: isDropping(),
+        "by-keyboard": isByKeyboard() || hand.isKeyboard(),
+      }}
+    >
       <TopBar page={page} />
       <ToolStrip page={page} />
       <main>
@@ -81,6 +90,19 @@ function Instead({ page }: { readonly page: Page }) {
       </Match>
     </Switch>
   );
+}
+
+function listenToTabbing(setByKeyboard: (isByKeyboard: boolean) => void): () => void {
+  const key = (event: KeyboardEvent) => {
+    if (event.key === "Tab") setByKeyboard(true);
+  };
+  const pointer = () => setByKeyboard(false);
+  window.addEventListener("keydown", key);
+  window.addEventListener("pointerdown", pointer);
+  return () => {
+    window.removeEventListener("keydown", key);
+    window.removeEventListener("pointerdown", pointer);
+  };
 }
 
 function listenToDrops(store: Store, setDropping: (isDropping: boolean) => void): () => void {

@@ -99,12 +99,16 @@ function ToolButton(props: {
       aria-label={tooltipOf(props.action)}
       aria-pressed={props.pressed}
       disabled={props.disabled ?? false}
-      onClick={() => props.action.run?.(props.page)}
+      onClick={() => props.action.run?.(props.page, props.action.keys[0])}
     >
       <Icon name={props.icon} />
-      <span class="key">{props.action.keys[0].replace("Ctrl+", "^")}</span>
+      <span class="key">{shortest(props.action.keys).replace("Ctrl+", "^")}</span>
     </button>
   );
+}
+
+function shortest(keys: readonly string[]): string {
+  return keys.reduce((best, key) => (key.length < best.length ? key : best));
 }
 
 export function StatusLine({ store, hand }: { readonly store: Store; readonly hand: Hand }) {

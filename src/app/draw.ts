@@ -7,8 +7,12 @@ import { type Point, toScreen, type View } from "./view.ts";
 
 const DARK = "rgba(10, 12, 14, 0.85)";
 const LIGHT = "rgba(255, 255, 255, 0.9)";
-/** Width of a stroke's middle line; each case adds a pixel on both sides, CSS pixels. */
-const LINE = 2.5;
+/**
+ * A scribble's line is as wide as its pen, between these, so that it covers what it has marked; each case adds a pixel on both
+ * sides. CSS pixels.
+ */
+const THINNEST = 2;
+const THICKEST = 6;
 const DASH = [9, 6];
 /** Strokes from before the last taken candidate are history: still there, out of the way. */
 const OLD_ALPHA = 0.35;
@@ -19,6 +23,8 @@ const SMALLEST_RING = 3;
 export interface Trace {
   readonly mark: Mark;
   readonly isOld: boolean;
+  /** Of the pen, image pixels. */
+  readonly width: number;
   readonly pieces: readonly (readonly Point[])[];
 }
 
@@ -27,7 +33,8 @@ export function tracesOf({ annotation, done }: History): Trace[] {
   const lastTake = done.findLastIndex(({ kind }) => kind === "take");
   return done.flatMap((change, i) => {
     if (change.kind !== "scribble") return [];
-    return [{ mark: change.mark, isOld: i < lastTake, pieces: piecesOf(change, annotation.data, annotation) }];
+    const pieces = piecesOf(change, annotation.data, annotation);
+    return [{ mark: change.mark, isOld: i < lastTake, width: change.stroke.width, pieces }];
   });
 }
 
@@ -52,9 +59,9 @@ function piecesOf(
 }
 
 export function drawTraces(context: CanvasRenderingContext2D, traces: readonly Trace[], view: View): void {
-  for (const { mark, isOld, pieces } of traces) {
+  for (const { mark, isOld, width, pieces } of traces) {
     context.globalAlpha = isOld ? OLD_ALPHA : 1;
-    for (const piece of pieces) strokeCased(context, pathOf(piece, view), mark);
+    for (const piece of pieces) strokeCased(context, pathOf(piece, view), mark, width * view.scale);
   }
   context.globalAlpha = 1;
 }
@@ -73,7 +80,7 @@ export function drawLive(
   context.strokeStyle = kind === "erase" ? "#e8eaed" : colorOf(mark);
   context.stroke(path);
   context.globalAlpha = 1;
-  if (kind === "scribble") strokeCased(context, path, mark);
+  if (kind === "scribble") strokeCased(context, path, mark, width * view.scale);
 }
 
 /** The pen's size as a ring, and beside it what it does. */
@@ -133,14 +140,15 @@ function strokeTwice(context: CanvasRenderingContext2D, path: Path2D, color: str
   context.setLineDash([]);
 }
 
-function strokeCased(context: CanvasRenderingContext2D, path: Path2D, mark: Mark): void {
+function strokeCased(context: CanvasRenderingContext2D, path: Path2D, mark: Mark, pen: number): void {
+  const line = Math.min(THICKEST, Math.max(THINNEST, pen));
   context.lineJoin = "round";
   context.lineCap = mark === "inside" ? "round" : "butt";
   context.setLineDash(mark === "inside" ? [] : DASH);
   for (const [width, color] of [
-    [LINE + 4, DARK],
-    [LINE + 2, LIGHT],
-    [LINE, colorOf(mark)],
+    [line + 4, DARK],
+    [line + 2, LIGHT],
+    [line, colorOf(mark)],
   ] as const) {
     context.lineWidth = width;
     context.strokeStyle = color;

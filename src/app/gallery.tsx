@@ -150,12 +150,11 @@ function Tile(props: {
         onFocus={() => store.preview(props.place)}
         onBlur={() => store.preview(null)}
       >
-        <canvas ref={canvas} aria-hidden="true" />
+        <canvas ref={canvas} />
         <span class="caption">
-          <kbd>{props.place + 1}</kbd>
+          <kbd classList={{ likeliest: isLikeliest() }}>{props.place + 1}</kbd>
           <span class="growth">{growth()}</span>
           <span class="place">{place()}</span>
-          <span class="likeliest">{isLikeliest() ? "●" : ""}</span>
         </span>
         <span class="support" aria-hidden="true">
           <span style={{ width: `${support()}%` }} />

@@ -15,20 +15,36 @@ export interface KeyAction {
   /** As they are printed: "Ctrl+Shift+Z", "?", "1". Several do the same. What a mouse does stands here in words. */
   readonly keys: readonly string[];
   readonly label: string;
-  /** At key down; a key that is held down repeats only where `repeats`. */
-  readonly run?: (page: Page) => void;
+  /** At key down, with the one of `keys` that it was; a key that is held down repeats only where `repeats`. */
+  readonly run?: (page: Page, key: string) => void;
   readonly repeats?: boolean;
   /** At key up, with how long the key was down in milliseconds. */
-  readonly release?: (page: Page, held: number) => void;
+  readonly release?: (page: Page, held: number, key: string) => void;
 }
 
 /** A digit held longer than this only showed its candidate. */
 const TAP = 350;
 const ZOOM_STEP = 1.25;
-const DIGITS = ["1", "2", "3", "4"];
+const ARROWS: Readonly<Record<string, Point>> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+/** With `Shift`, image pixels. */
+const FAR = 10;
 
 export const ACTIONS = {
-  ...Object.fromEntries(DIGITS.map((digit, place) => [`take${digit}`, takeAction(digit, place)])),
+  take: {
+    group: "Candidates",
+    keys: ["1", "2", "3", "4"],
+    label: "Take that candidate; hold to see it on the image",
+    run: ({ store }, key) => store.preview(placeOf(key)),
+    release({ store }, held, key) {
+      store.preview(null);
+      if (held < TAP) store.take(placeOf(key));
+    },
+  },
   ask: { group: "Candidates", keys: ["R"], label: "Ask for candidates now", run: ({ store }) => void store.ask() },
   anew: { group: "Candidates", keys: ["N"], label: "Four new ones", run: ({ store }) => store.askAnew() },
   none: {
@@ -56,14 +72,20 @@ export const ACTIONS = {
   smaller: { group: "Tools", keys: ["["], label: "Smaller", repeats: true, run: (page) => resize(page, -1) },
   larger: { group: "Tools", keys: ["]"], label: "Larger", repeats: true, run: (page) => resize(page, 1) },
   sizeWheel: { group: "Tools", keys: ["Shift+wheel"], label: "Size of the pen" },
-  cursorLeft: arrow("ArrowLeft", -1, 0),
-  cursorRight: arrow("ArrowRight", 1, 0),
-  cursorUp: arrow("ArrowUp", 0, -1),
-  cursorDown: arrow("ArrowDown", 0, 1),
-  cursorFarLeft: arrow("Shift+ArrowLeft", -10, 0),
-  cursorFarRight: arrow("Shift+ArrowRight", 10, 0),
-  cursorFarUp: arrow("Shift+ArrowUp", 0, -10),
-  cursorFarDown: arrow("Shift+ArrowDown", 0, 10),
+  cursor: {
+    group: "Tools",
+    keys: Object.keys(ARROWS),
+    label: "Move the cursor; Enter begins and ends a stroke",
+    repeats: true,
+    run: (page, key) => moveCursor(page, key, 1),
+  },
+  cursorFar: {
+    group: "Tools",
+    keys: Object.keys(ARROWS).map((key) => `Shift+${key}`),
+    label: "Move the cursor by ten pixels",
+    repeats: true,
+    run: (page, key) => moveCursor(page, key.replace("Shift+", ""), FAR),
+  },
 
   undo: { group: "History", keys: ["Ctrl+Z"], label: "Undo", repeats: true, run: ({ store }) => store.undo() },
   redo: {
@@ -130,9 +152,10 @@ export const ACTIONS = {
     release: ({ hand }) => hand.setWindowHeld(false),
   },
   ...Object.fromEntries(
-    ["Full range", "Auto: without the darkest and brightest 1 %", "What is dark", "What is bright"].map(
-      (name, place) => [`preset${place + 1}`, presetAction(`Alt+${place + 1}`, place, `Window: ${lowerFirst(name)}`)],
-    ),
+    ["full range", "without the darkest and brightest 1 %", "what is dark", "what is bright"].map((name, place) => [
+      `preset${place + 1}`,
+      presetAction(`Alt+${place + 1}`, place, `Window: ${name}`),
+    ]),
   ),
   panels: {
     group: "View",
@@ -186,16 +209,17 @@ export function tooltipOf({ label, keys }: KeyAction): string {
 
 /** Listens to the keyboard until the returned function is called. */
 export function listen(page: Page): () => void {
-  const down = new Map<string, { action: KeyAction; since: number }>();
+  const down = new Map<string, { action: KeyAction; key: string; since: number }>();
 
   const keydown = (event: KeyboardEvent) => {
     updateModifiers(page, event);
-    const action = byChord.get(chordOf(event));
+    const key = chordOf(event);
+    const action = byChord.get(key);
     if (!action?.run || leaveToControl(event)) return;
     event.preventDefault();
     if (event.repeat && !action.repeats) return;
-    if (!event.repeat) down.set(event.code, { action, since: performance.now() });
-    action.run(page);
+    if (!event.repeat) down.set(event.code, { action, key, since: performance.now() });
+    action.run(page, key);
   };
   const keyup = (event: KeyboardEvent) => {
     updateModifiers(page, event);
@@ -208,7 +232,7 @@ export function listen(page: Page): () => void {
   const release = (code: string, now: number) => {
     const held = down.get(code);
     down.delete(code);
-    held?.action.release?.(page, now - held.since);
+    held?.action.release?.(page, now - held.since, held.key);
   };
 
   window.addEventListener("keydown", keydown);
@@ -234,17 +258,9 @@ function updateModifiers({ hand }: Page, event: KeyboardEvent): void {
   hand.setModifiers({ isOpposite, isInverted: event.altKey, isErasing: event.shiftKey });
 }
 
-function takeAction(digit: string, place: number): KeyAction {
-  return {
-    group: "Candidates",
-    keys: [digit],
-    label: `Take candidate ${digit}; hold to see it on the image`,
-    run: ({ store }) => store.preview(place),
-    release({ store }, held) {
-      store.preview(null);
-      if (held < TAP) store.take(place);
-    },
-  };
+/** The candidate's place in the gallery, from 0. */
+function placeOf(digit: string): number {
+  return Number(digit) - 1;
 }
 
 function presetAction(key: string, place: number, label: string): KeyAction {
@@ -263,15 +279,9 @@ function tool(key: string, name: "scribble" | "brush" | "erase", label: string):
   return { group: "Tools", keys: [key], label, run: ({ store }) => void store.settings.setTool(name) };
 }
 
-function arrow(key: string, dx: number, dy: number): KeyAction {
-  const far = Math.abs(dx + dy) > 1 ? " by ten pixels" : "";
-  return {
-    group: "Tools",
-    keys: [key],
-    label: `Move the cursor${far}`,
-    repeats: true,
-    run: ({ store, hand }) => hand.move(dx, dy, middleOf(store)),
-  };
+function moveCursor({ store, hand }: Page, arrow: string, pixels: number): void {
+  const [dx, dy] = ARROWS[arrow];
+  hand.move(dx * pixels, dy * pixels, middleOf(store));
 }
 
 function middleOf({ settings }: Store): Point {
@@ -292,8 +302,4 @@ function zoom({ store }: Page, factor: number): void {
 function fit({ store }: Page): void {
   const open = store.openImage();
   if (open) store.settings.setView(fitView(open.image, store.settings.screen()));
-}
-
-function lowerFirst(text: string): string {
-  return text[0].toLowerCase() + text.slice(1);
 }

@@ -12,8 +12,8 @@ export interface MaskStyle {
   /** RGBA, 0 to 255 each. */
   readonly insideFill: readonly [number, number, number, number];
   readonly insideLine: string;
-  /** Drawn as dots, never as an area: outside is told from inside without its colour. */
-  readonly outsideDots: readonly [number, number, number, number];
+  /** Drawn as dots, never as an area: outside is told from inside without its color. */
+  readonly outsideDots: string;
   readonly outsideLine: string;
 }
 
@@ -24,14 +24,17 @@ interface Tile {
   readonly fill: OffscreenCanvas | null;
   readonly inside: Path2D | null;
   readonly outside: Path2D | null;
+  /** The area of outside, for its dots. */
+  readonly dotted: Path2D | null;
 }
 
 const TILE = 256;
 const KEPT = 256;
 /** Dashes of the outline around outside, level pixels. */
 const DASH = 4;
-/** One dot in a square of this side, level pixels. */
-const DOT_PITCH = 4;
+/** Dots of outside: their distance and size, CSS pixels. */
+const DOT_PITCH = 10;
+const DOT = 1.5;
 /** Stands in sampled kinds for what is no pixel of the image. */
 const BEYOND = 3;
 
@@ -77,6 +80,8 @@ export class MaskTiles {
     const [left, top] = [view.x * devicePixels, view.y * devicePixels];
     const columns = Math.ceil(this.grid.width / 2 ** index / TILE);
     const rows = Math.ceil(this.grid.height / 2 ** index / TILE);
+    // Dots keep their distance on the screen at any zoom, and their place on the image while it is moved.
+    const dots = context.createPattern(dotCell(this.style.outsideDots, devicePixels), "repeat")!;
     context.save();
     context.imageSmoothingEnabled = false;
     for (let ty = Math.max(0, Math.floor(-top / step)); ty < rows && top + ty * step < context.canvas.height; ty++) {
@@ -88,6 +93,11 @@ export class MaskTiles {
         const tile = this.tile(index, tx, ty);
         context.setTransform(pixel, 0, 0, pixel, left + tx * step, top + ty * step);
         if (parts.fill && tile.fill) context.drawImage(tile.fill, 0, 0);
+        if (parts.fill && tile.dotted) {
+          dots.setTransform(new DOMMatrix([1 / pixel, 0, 0, 1 / pixel, -tx * TILE, -ty * TILE]));
+          context.fillStyle = dots;
+          context.fill(tile.dotted);
+        }
         if (parts.line) this.strokeOutlines(context, tile, devicePixels / pixel);
       }
     }
@@ -131,35 +141,54 @@ export class MaskTiles {
         Math.min(this.grid.height - 1, y * cell + (cell >> 1)),
       ),
     );
-    if (!kinds.some((kind) => kind === 1 || kind === 2)) return { fill: null, inside: null, outside: null };
+    if (!kinds.some((kind) => kind === 1 || kind === 2))
+      return { fill: null, inside: null, outside: null, dotted: null };
     return {
       fill: this.renderFill(kinds, box),
       inside: pathOf(outlines(kinds, box, 1)),
       outside: pathOf(dashed(outlines(kinds, box, 2))),
+      dotted: areaOf(kinds, box, 2),
     };
   }
 
   private renderFill(kinds: Uint8Array, { width, height }: Grid): OffscreenCanvas {
     const pixels = new ImageData(width, height);
-    const { insideFill, outsideDots } = this.style;
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const kind = kinds[(y + 1) * (width + 2) + x + 1];
-        if (kind === 1) pixels.data.set(insideFill, 4 * (y * width + x));
-        else if (kind === 2 && isDot(x, y)) pixels.data.set(outsideDots, 4 * (y * width + x));
-      }
-    }
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++)
+        if (kinds[(y + 1) * (width + 2) + x + 1] === 1) pixels.data.set(this.style.insideFill, 4 * (y * width + x));
     const canvas = new OffscreenCanvas(width, height);
     canvas.getContext("2d")!.putImageData(pixels, 0, 0);
     return canvas;
   }
 }
 
-/** Dots in staggered rows. */
-function isDot(x: number, y: number): boolean {
-  if (y % (DOT_PITCH / 2) !== 0) return false;
-  const shift = y % DOT_PITCH === 0 ? 0 : DOT_PITCH / 2;
-  return (x + shift) % DOT_PITCH === 0;
+/** One cell of the pattern of dots, in staggered rows. */
+function dotCell(color: string, devicePixels: number): OffscreenCanvas {
+  const side = Math.round(DOT_PITCH * devicePixels);
+  const dot = DOT * devicePixels;
+  const canvas = new OffscreenCanvas(side, side);
+  const context = canvas.getContext("2d")!;
+  context.fillStyle = color;
+  context.fillRect(side / 4 - dot / 2, side / 4 - dot / 2, dot, dot);
+  context.fillRect((3 * side) / 4 - dot / 2, (3 * side) / 4 - dot / 2, dot, dot);
+  return canvas;
+}
+
+/** The pixels of `kind` as an area, one rectangle a run. */
+function areaOf(kinds: Uint8Array, { width, height }: Grid, kind: Kind): Path2D | null {
+  const path = new Path2D();
+  let isEmpty = true;
+  for (let y = 0; y < height; y++) {
+    const row = (y + 1) * (width + 2) + 1;
+    for (let x = 0; x < width; x++) {
+      if (kinds[row + x] !== kind) continue;
+      const start = x;
+      while (x < width && kinds[row + x] === kind) x++;
+      path.rect(start, y, x - start, 1);
+      isEmpty = false;
+    }
+  }
+  return isEmpty ? null : path;
 }
 
 /** [height + 2, width + 2]: the kinds inside `box` and one pixel around it, `BEYOND` where that is not on `size`. */

@@ -42,10 +42,13 @@ export function cropOf(candidates: readonly Candidate[], annotation: Annotation,
   const full = 2 ** candidates.length - 1;
   const differing = bounds(members, raster, (m) => m !== 0 && m !== full) ?? bounds(members, raster, (m) => m !== 0);
   const found = differing ?? { x: 0, y: 0, width: raster.width, height: raster.height };
-  return inProportion(
-    { x: area.x + found.x * step, y: area.y + found.y * step, width: found.width * step, height: found.height * step },
-    aspect,
-  );
+  const around = withMargin({
+    x: area.x + found.x * step,
+    y: area.y + found.y * step,
+    width: found.width * step,
+    height: found.height * step,
+  });
+  return inProportion(onImage(around, annotation), annotation, aspect);
 }
 
 /**
@@ -179,8 +182,28 @@ function bounds(values: Uint8Array, { width, height }: Grid, belongs: (value: nu
   return right < 0 ? null : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-function inProportion(crop: Crop, aspect: number): Crop {
-  const height = Math.max(SMALLEST_CROP, crop.height * (1 + 2 * MARGIN), (crop.width * (1 + 2 * MARGIN)) / aspect);
-  const width = height * aspect;
-  return { x: crop.x + (crop.width - width) / 2, y: crop.y + (crop.height - height) / 2, width, height };
+function withMargin({ x, y, width, height }: Crop): Crop {
+  const [w, h] = [
+    Math.max(SMALLEST_CROP, width * (1 + 2 * MARGIN)),
+    Math.max(SMALLEST_CROP, height * (1 + 2 * MARGIN)),
+  ];
+  return { x: x + (width - w) / 2, y: y + (height - h) / 2, width: w, height: h };
+}
+
+function onImage(crop: Crop, image: Grid): Crop {
+  const [x, y] = [Math.max(0, crop.x), Math.max(0, crop.y)];
+  const [right, bottom] = [Math.min(image.width, crop.x + crop.width), Math.min(image.height, crop.y + crop.height)];
+  return { x, y, width: right - x, height: bottom - y };
+}
+
+/** Larger in one direction, and moved onto the image as far as it fits there. */
+function inProportion(crop: Crop, image: Grid, aspect: number): Crop {
+  const height = Math.max(crop.height, crop.width / aspect);
+  const width = Math.max(crop.width, crop.height * aspect);
+  const place = (start: number, size: number, wanted: number, room: number) => {
+    const middle = start + (size - wanted) / 2;
+    return wanted > room ? (room - wanted) / 2 : Math.min(room - wanted, Math.max(0, middle));
+  };
+  const x = place(crop.x, crop.width, width, image.width);
+  return { x, y: place(crop.y, crop.height, height, image.height), width, height };
 }

@@ -20,8 +20,8 @@ type Gesture =
   /** Two fingers: by their middle and distance. */
   | { readonly kind: "pinch"; middle: Point; distance: number };
 
-/** Listens on `canvas`, whose screen coordinates are CSS pixels from its top left corner. */
-export function listenToPointer(canvas: HTMLCanvasElement, store: Store, hand: Hand): void {
+/** Listens on `canvas`, whose screen coordinates are CSS pixels from its top left corner; a press brings the focus to `stage`. */
+export function listenToPointer(canvas: HTMLCanvasElement, stage: HTMLElement, store: Store, hand: Hand): void {
   const { settings } = store;
   const fingers = new Map<number, Point>();
   let gesture: Gesture | null = null;
@@ -33,7 +33,7 @@ export function listenToPointer(canvas: HTMLCanvasElement, store: Store, hand: H
   const imageAt = (event: MouseEvent): Point => toImage(settings.view(), at(event));
 
   canvas.addEventListener("pointerdown", (event) => {
-    canvas.focus({ preventScroll: true });
+    stage.focus({ preventScroll: true });
     event.preventDefault();
     if (!store.openImage()) return;
     canvas.setPointerCapture(event.pointerId);

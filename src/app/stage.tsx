@@ -17,6 +17,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   const { settings } = store;
   let picture!: HTMLCanvasElement;
   let pen!: HTMLCanvasElement;
+  let stage!: HTMLDivElement;
 
   const tiles = createMemo(() => {
     const open = store.openImage();
@@ -98,7 +99,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   createEffect(on(store.revision, () => drawPicture(), { defer: true }));
 
   onMount(() => {
-    listenToPointer(pen, store, hand);
+    listenToPointer(pen, stage, store, hand);
     const observer = new ResizeObserver(([{ contentRect }]) => {
       resize(store, { width: Math.max(1, contentRect.width), height: Math.max(1, contentRect.height) });
       for (const canvas of [picture, pen]) {
@@ -119,16 +120,9 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   };
 
   return (
-    <div class="stage">
-      <canvas class="picture" ref={picture} aria-hidden="true" />
-      <canvas
-        class="pen"
-        ref={pen}
-        tabindex="0"
-        role="application"
-        aria-label={summaryOf(store)}
-        style={{ cursor: cursor() }}
-      />
+    <div class="stage" ref={stage} tabindex="0" role="application" aria-label={summaryOf(store)}>
+      <canvas class="picture" ref={picture} />
+      <canvas class="pen" ref={pen} style={{ cursor: cursor() }} />
     </div>
   );
 }

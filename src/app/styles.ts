@@ -4,20 +4,19 @@ import type { MaskStyle } from "./mask-tiles.ts";
 export const AZURE = "#3ba7ff";
 export const AMBER = "#ffb000";
 const AZURE_RGB = [59, 167, 255] as const;
-const AMBER_RGB = [255, 176, 0] as const;
 
 /** What has been taken and drawn so far: a thin white line and a faint fill. */
 export const LABEL_STYLE: MaskStyle = {
   insideFill: [...AZURE_RGB, 46],
   insideLine: "rgba(255, 255, 255, 0.95)",
-  outsideDots: [...AMBER_RGB, 110],
-  outsideLine: "rgba(255, 176, 0, 0.6)",
+  outsideDots: "rgba(255, 176, 0, 0.5)",
+  outsideLine: "rgba(255, 176, 0, 0.45)",
 };
 
 /** What a candidate would add, alone and full size. */
 export const PREVIEW_STYLE: MaskStyle = {
   insideFill: [...AZURE_RGB, 120],
   insideLine: AZURE,
-  outsideDots: [...AMBER_RGB, 170],
+  outsideDots: "rgba(255, 176, 0, 0.9)",
   outsideLine: AMBER,
 };
