@@ -22,7 +22,7 @@ const SEARCHED = 256;
 /** Room around what differs, share of its size. */
 const MARGIN = 0.15;
 /** Smallest crop, image pixels. */
-const SMALLEST_CROP = 24;
+const SMALLEST_CROP = 64;
 /** An addition whose middle is nearer to the old middle than this share of its own spread grows on all sides. */
 const ALL_AROUND = 0.35;
 
@@ -113,11 +113,12 @@ export function tileKind(bits: number, candidate: number, count: number, taken: 
   return bits === 0 ? "nothing" : "leaves";
 }
 
-/** "+31 %", or "×14" from tenfold on; "+4,310 px" when nothing is inside yet. */
+/** "+2.4 %", "+31 %", or "×14" from tenfold on; "+4,310 px" when nothing is inside yet. */
 export function growthWords(added: number, inside: number): string {
   if (inside === 0) return `+${added.toLocaleString("en")} px`;
   const growth = added / inside;
-  return growth < 9 ? `+${Math.round(100 * growth)} %` : `×${Math.round(1 + growth)}`;
+  if (growth >= 9) return `×${Math.round(1 + growth)}`;
+  return `+${(100 * growth).toFixed(growth < 0.0995 ? 1 : 0)} %`;
 }
 
 /**
