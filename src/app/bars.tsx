@@ -137,7 +137,7 @@ function Notice({ store }: { readonly store: Store }) {
     if (status.kind === "conflict") return `${status.why} Open the image again to see them.`;
     if (status.kind !== "not-saved") return null;
     const seconds = Math.max(1, Math.ceil((status.retryAt - now()) / 1000));
-    return `${status.why} Everything is here and is saved when it is back. Retrying in ${seconds} s.`;
+    return `${status.why} Everything is here and is saved as soon as that works. Retrying in ${seconds} s.`;
   };
   return (
     <div class="notice" role="status">

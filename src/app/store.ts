@@ -5,7 +5,7 @@
 import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
 import { type Action, type Change, type Mark, strokeDelta, takeDelta } from "../project/annotation.ts";
-import { type Api, ApiError, type ImageList } from "./api.ts";
+import type { Api, ImageList } from "./api.ts";
 import type { Asker, Offer } from "./asker.ts";
 import { growthWords } from "./offer-raster.ts";
 import { OpenImage } from "./open-image.ts";
@@ -401,8 +401,6 @@ export function createStore(api: Api, asker: Asker) {
 export type Store = ReturnType<typeof createStore>;
 
 function sentenceOf(error: unknown): string {
-  if (error instanceof ApiError && (error.status === 401 || error.status === 403))
-    return "The server does not know this page: it was started anew. Open the address it printed.";
   return error instanceof Error ? error.message : String(error);
 }
 
