@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { TendrilError } from "../core/index.ts";
+import { annotateCommand } from "./annotate.ts";
 import { trainCommand } from "./train.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -9,6 +10,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description("Segment medical images together with an annotator: strokes in, larger partial segmentations out.")
     .version("0.1.0")
     .showHelpAfterError("(add --help for the options)")
+    .addCommand(annotateCommand())
     .addCommand(trainCommand());
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {

@@ -1,6 +1,6 @@
 /** The work on one image: the image file, its journal, and the mask made from it, all side by side on disk. */
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { atomicWrite, inside, onFile, readLimited } from "../files/index.ts";
 import { decodeImage, encodeMaskPng } from "../image/index.ts";
@@ -11,6 +11,7 @@ import { ensureProjectFile, readProjectFile } from "./project-file.ts";
 /** Bytes of an image file. */
 export const IMAGE_FILE_LIMIT = 2 ** 30;
 const LABELS_FOLDER = "labels";
+const LINE_FEED = 10;
 
 export interface ExportedMask {
   /** From the image's folder, with forward slashes. */
@@ -82,6 +83,14 @@ export class ImageWork {
     await inside(folder, LABELS_FOLDER);
     await ensureProjectFile(folder);
   }
+}
+
+/** How many actions the image's journal holds, by its lines alone; 0 when there is none or it cannot be read. */
+export async function countActions(imagePath: string): Promise<number> {
+  const bytes = await readFile(besideImage(imagePath, ".journal")).catch(() => Buffer.alloc(0));
+  let lines = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) lines++;
+  return Math.max(0, lines - 1);
 }
 
 export function sha256(bytes: Uint8Array): string {

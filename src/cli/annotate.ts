@@ -1,0 +1,140 @@
+/** `tendril annotate [PATHS...]` */
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import open from "open";
+import pc from "picocolors";
+import { InternalError } from "../core/index.ts";
+import { FileError, onFile } from "../files/index.ts";
+import {
+  Desk,
+  DropFolder,
+  ImageCollection,
+  NoImageError,
+  PortError,
+  type RunningServer,
+  type ServerOptions,
+  startServer,
+} from "../server/index.ts";
+import { wholeNumber } from "./options.ts";
+
+/** The same at every start, so that the page's own settings are found again; another one when it is taken. */
+const USUAL_PORT = 7878;
+const ANY_PORT = 0;
+const PROJECT_NAME = "Tendril";
+const TOKEN_BYTES = 32;
+/** Refused files named on the terminal; the page names them all. */
+const REFUSED_SHOWN = 10;
+
+interface Options {
+  readonly port?: number;
+  readonly open: boolean;
+  readonly project?: string;
+}
+
+export function annotateCommand(): Command {
+  return new Command("annotate")
+    .description(
+      "Annotate images in the browser. Nothing leaves this computer; work is saved beside each image as you draw.",
+    )
+    .argument("[paths...]", "PNG images, or folders of them; with none, the images in the project folder")
+    .option(
+      "--port <number>",
+      `port on 127.0.0.1; 0 for any free one (default: ${USUAL_PORT}, or a free one)`,
+      wholeNumber(0, 65535),
+    )
+    .option("--no-open", "print the address only, don't open the browser")
+    .option(
+      "--project <folder>",
+      `where images dropped on the page are kept (default: ${PROJECT_NAME} in your home folder)`,
+    )
+    .action(annotate);
+}
+
+async function annotate(paths: readonly string[], options: Options): Promise<void> {
+  const projectFolder = resolve(options.project ?? join(homedir(), PROJECT_NAME));
+  await requireNoFile(projectFolder);
+  const images = await findImages(paths, projectFolder);
+  const server = await start(options, {
+    images,
+    desk: new Desk(),
+    drops: new DropFolder(projectFolder),
+    project: { name: basename(projectFolder), folder: withTilde(projectFolder) },
+    token: randomBytes(TOKEN_BYTES).toString("base64url"),
+    page: join(packageRoot(), "dist", "app"),
+    models: join(packageRoot(), "models"),
+    onDefect: (error) => console.error(error, "\nThis is a defect in Tendril; please report it with the lines above."),
+  });
+  // Results go to standard output: the address alone, for a person or a program to open.
+  console.log(server.address);
+  const count = images.list().length;
+  console.error(
+    `${count === 0 ? "No image yet: drop some on the page." : `${count} image${count === 1 ? "" : "s"}.`} Ctrl+C stops.`,
+  );
+  if (options.open)
+    await open(server.address).catch(() => console.error("No browser could be opened; open the address above."));
+  await interrupted();
+  await server.close();
+}
+
+/** @throws {NoImageError} when paths were given and none of them can be opened */
+async function findImages(paths: readonly string[], projectFolder: string): Promise<ImageCollection> {
+  const images = new ImageCollection();
+  for (const path of paths) await images.addPath(resolve(path));
+  if (paths.length === 0) {
+    // Nothing dropped yet is no mistake, as an empty folder is that was named.
+    if (existsSync(projectFolder)) await images.addPath(projectFolder);
+    if (images.list().length === 0) images.refused.length = 0;
+    return images;
+  }
+  const reasons = images.refused.map(({ message }) => message);
+  const shown = reasons.slice(0, REFUSED_SHOWN);
+  if (reasons.length > shown.length) shown.push(`... and ${reasons.length - shown.length} more.`);
+  if (images.list().length === 0) throw new NoImageError(shown.join("\n"));
+  for (const reason of shown) console.error(`${pc.yellow("not opened")} ${reason}`);
+  return images;
+}
+
+async function start({ port }: Options, server: ServerOptions): Promise<RunningServer> {
+  if (port !== undefined) return startServer(server, port);
+  try {
+    return await startServer(server, USUAL_PORT);
+  } catch (cause) {
+    if (!(cause instanceof PortError)) throw cause;
+    return startServer(server, ANY_PORT);
+  }
+}
+
+/** A project folder is made when the first file is dropped; here only a file in its place is noticed. */
+async function requireNoFile(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  if (!(await onFile("read", path, () => stat(path))).isDirectory())
+    throw new FileError(
+      "ENOTDIR",
+      path,
+      `Can't keep dropped images in ${path}: it is a file. Name a folder with --project.`,
+    );
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((done) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done());
+  });
+}
+
+function withTilde(path: string): string {
+  const home = homedir();
+  return path === home || path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
+}
+
+/** The folder of the package: above src/ in a checkout's tests, above dist/src/ when it is built. */
+function packageRoot(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return folder;
+    if (folder === dirname(folder)) throw new InternalError("The package's own folder was not found.");
+  }
+}

@@ -1,0 +1,100 @@
+/** The routes under /api, as the table in docs/architecture.md has them. */
+import { open } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { onFile } from "../files/index.ts";
+import { countActions, IMAGE_FILE_LIMIT } from "../project/index.ts";
+import type { ImageCollection, OpenImage } from "./collection.ts";
+import type { Desk } from "./desk.ts";
+import { RequestError } from "./errors.ts";
+import type { DropFolder } from "./upload.ts";
+
+/** Bytes; a candidate on an image of 8,192 rows can take more than the 1 MiB of other requests. */
+const ACTIONS_LIMIT = 16 * 2 ** 20;
+const ACTIONS_AT_ONCE = 10_000;
+const NAME_LIMIT = 1024;
+
+const tab = z.uuid();
+const tabOnly = z.strictObject({ tab });
+const appended = z.strictObject({
+  tab,
+  after: z.int().nonnegative(),
+  actions: z.array(z.unknown()).max(ACTIONS_AT_ONCE),
+});
+const byId = z.object({ id: z.string() });
+const upload = z.strictObject({ name: z.string().min(1).max(NAME_LIMIT) });
+
+export interface ApiOptions {
+  readonly images: ImageCollection;
+  readonly desk: Desk;
+  readonly drops: DropFolder;
+  /** What the page shows: the project folder's name, and where dropped files are kept. */
+  readonly project: { readonly name: string; readonly folder: string };
+}
+
+export function addApi(api: FastifyInstance, { images, desk, drops, project }: ApiOptions): void {
+  const imageOf = (params: unknown): OpenImage => images.get(parse(byId, params).id);
+
+  api.get("/images", async () => {
+    const listed = [];
+    // One after another: a folder of 10,000 would otherwise open as many journals at once.
+    for (const { id, name, path } of images.list())
+      listed.push({ id, name, actions: (await desk.actionsOf(path)) ?? (await countActions(path)) });
+    return { project: project.name, folder: project.folder, images: listed, refused: images.refused };
+  });
+
+  api.get("/images/:id/file", async ({ params }, reply) => {
+    const { path } = imageOf(params);
+    const file = await onFile("read", path, () => open(path, "r"));
+    const { size } = await onFile("read", path, () => file.stat());
+    return reply.type("image/png").header("content-length", size).send(file.createReadStream());
+  });
+
+  api.post("/images/:id/session", async ({ params, body }) => {
+    const { isWriter, work } = await desk.open(imageOf(params).path, parse(tabOnly, body).tab);
+    const { header, actions, cut } = work.journal;
+    const { image: name, width, height, sha256 } = header;
+    return { writer: isWriter, image: { name, width, height, sha256 }, actions, cut };
+  });
+
+  api.post("/images/:id/actions", { bodyLimit: ACTIONS_LIMIT }, async ({ params, body }) => {
+    const { tab, after, actions } = parse(appended, body);
+    return { saved: await desk.append(imageOf(params).path, tab, after, actions) };
+  });
+
+  api.post("/images/:id/export", async ({ params, body }) => {
+    parse(tabOnly, body);
+    const { path, inside } = await (await desk.look(imageOf(params).path)).export();
+    return { path, inside };
+  });
+
+  api.get("/images/:id/mask", async ({ params }, reply) => {
+    const { path, png } = await (await desk.look(imageOf(params).path)).mask();
+    const name = encodeURIComponent(path.split("/").at(-1)!);
+    return reply
+      .type("image/png")
+      .header("content-disposition", `attachment; filename*=UTF-8''${name}`)
+      .send(Buffer.from(png.buffer, png.byteOffset, png.byteLength));
+  });
+
+  api.register(async (uploads) => {
+    // The body is not read here but streamed to the disk by the route.
+    uploads.removeAllContentTypeParsers();
+    uploads.addContentTypeParser(["application/octet-stream", "image/png"], async (_: unknown, body: Readable) => body);
+    uploads.post("/images", { bodyLimit: IMAGE_FILE_LIMIT }, async ({ query, body }) => {
+      if (!body) throw new RequestError(415, "media-type", "Send the file's bytes as application/octet-stream.");
+      const path = await drops.keep(body as Readable, parse(upload, query).name);
+      return { id: (await images.add(path)).id };
+    });
+  });
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  throw new RequestError(400, "bad-request", `The request cannot be read: ${path.join(".") || "it"}: ${message}.`, {
+    cause: parsed.error,
+  });
+}

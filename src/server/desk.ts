@@ -1,0 +1,96 @@
+/** Who works on which image: the first tab that opens one writes, others look on until it has been silent for a while. */
+import { ImageWork } from "../project/index.ts";
+import { RequestError } from "./errors.ts";
+
+/** Milliseconds without a request after which a tab counts as gone. */
+export const SILENCE = 10_000;
+
+interface Place {
+  readonly path: string;
+  writer: { readonly tab: string; readonly seen: number } | null;
+  work: Promise<ImageWork> | null;
+}
+
+export class Desk {
+  private readonly places = new Map<string, Place>();
+  private readonly now: () => number;
+
+  /** @param now  milliseconds, never backwards */
+  constructor(now: () => number = () => performance.now()) {
+    this.now = now;
+  }
+
+  /**
+   * Opens the image for a tab. What is on disk is read anew for the tab that writes; others get what it sees.
+   *
+   * @throws {TendrilError} when the image or what lies beside it cannot be opened
+   */
+  async open(path: string, tab: string): Promise<{ isWriter: boolean; work: ImageWork }> {
+    this.closeSilent(path);
+    const place = this.place(path);
+    const isWriter = this.claim(place, tab);
+    if (isWriter) await close(place);
+    return { isWriter, work: await this.work(place) };
+  }
+
+  /** @throws {RequestError} when another tab writes on this image */
+  async append(path: string, tab: string, after: number, actions: readonly unknown[]): Promise<number> {
+    const place = this.place(path);
+    if (!this.claim(place, tab))
+      throw new RequestError(
+        409,
+        "not-writer",
+        "Another window draws on this image. Go on there, or close it and reload this one.",
+      );
+    return (await this.work(place)).append(after, actions);
+  }
+
+  /** The work on an image, for export and download, which any tab may ask for. */
+  look(path: string): Promise<ImageWork> {
+    return this.work(this.place(path));
+  }
+
+  /** How many actions an open image has; undefined when it is not open. */
+  async actionsOf(path: string): Promise<number | undefined> {
+    const work = await this.places.get(path)?.work?.catch(() => undefined);
+    return work?.journal.actions.length;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.places.values()].map(close));
+  }
+
+  private place(path: string): Place {
+    const place = this.places.get(path) ?? { path, writer: null, work: null };
+    this.places.set(path, place);
+    return place;
+  }
+
+  private claim(place: Place, tab: string): boolean {
+    const { writer } = place;
+    if (writer && writer.tab !== tab && this.now() - writer.seen < SILENCE) return false;
+    place.writer = { tab, seen: this.now() };
+    return true;
+  }
+
+  private work(place: Place): Promise<ImageWork> {
+    // A failure is not kept: the next request tries again.
+    place.work ??= ImageWork.open(place.path).catch((cause: unknown) => {
+      place.work = null;
+      throw cause;
+    });
+    return place.work;
+  }
+
+  /** Images that nobody has asked for in a while give their memory back; the next request opens them again. */
+  private closeSilent(except: string): void {
+    for (const place of this.places.values())
+      if (place.path !== except && (!place.writer || this.now() - place.writer.seen >= SILENCE)) void close(place);
+  }
+}
+
+async function close(place: Place): Promise<void> {
+  const { work } = place;
+  place.work = null;
+  await (await work?.catch(() => null))?.close();
+}
