@@ -16,6 +16,8 @@ export class ApiError extends TendrilError {
 
 const imageList = z.object({
   project: z.string(),
+  /** Where dropped images are kept, as a person would write it. */
+  folder: z.string(),
   images: z.array(z.object({ id: z.string(), name: z.string(), actions: z.number() })),
   refused: z.array(z.object({ name: z.string(), message: z.string() })).default([]),
 });
@@ -36,7 +38,6 @@ export type ImageList = z.infer<typeof imageList>;
 export type ListedImage = ImageList["images"][number];
 export type Session = Omit<z.infer<typeof sessionReply>, "actions"> & { readonly actions: readonly Action[] };
 
-const STRANGER = "The server does not know this page: open the address that it printed when it was started.";
 /** A request without an answer for so long counts as lost, milliseconds; a dead server refuses at once. */
 const PATIENCE = 20_000;
 
@@ -110,7 +111,6 @@ export class Api {
       throw new ApiError(0, "unreachable", `Lost the server at ${location.host}.`, { cause });
     });
     if (response.ok) return response;
-    if (response.status === 401 || response.status === 403) throw new ApiError(response.status, "token", STRANGER);
     const said = refusal.safeParse(await response.json().catch(() => null));
     throw said.success
       ? new ApiError(response.status, said.data.error.code, said.data.error.message)

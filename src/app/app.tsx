@@ -48,12 +48,10 @@ export function App({ store }: { readonly store: Store }) {
       </p>
       <input
         ref={chooser}
-        class="unseen"
+        hidden
         type="file"
         accept="image/png"
         multiple
-        tabindex="-1"
-        aria-label="Images to open"
         onChange={(event) => {
           void store.addFiles([...(event.currentTarget.files ?? [])]);
           event.currentTarget.value = "";
@@ -77,6 +75,7 @@ function Instead({ page }: { readonly page: Page }) {
               Choose images
             </button>
             <p class="small">Gray PNG, 8 or 16 bits; color becomes luminance.</p>
+            <p class="small">{`They are kept in ${store.list().folder}.`}</p>
           </div>
         </div>
       </Match>

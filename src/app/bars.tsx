@@ -95,6 +95,7 @@ function ToolButton(props: {
     <button
       type="button"
       class="tool"
+      data-key={shortest(props.action.keys).replace("Ctrl+", "^")}
       title={tooltipOf(props.action)}
       aria-label={tooltipOf(props.action)}
       aria-pressed={props.pressed}
@@ -102,7 +103,6 @@ function ToolButton(props: {
       onClick={() => props.action.run?.(props.page, props.action.keys[0])}
     >
       <Icon name={props.icon} />
-      <span class="key">{shortest(props.action.keys).replace("Ctrl+", "^")}</span>
     </button>
   );
 }

@@ -151,7 +151,7 @@ function Tile(props: {
         onBlur={() => store.preview(null)}
       >
         <canvas ref={canvas} />
-        <span class="caption">
+        <span class="caption" aria-hidden="true">
           <kbd classList={{ likeliest: isLikeliest() }}>{props.place + 1}</kbd>
           <span class="growth">{growth()}</span>
           <span class="place">{place()}</span>

@@ -55,7 +55,8 @@ async function propose({ ticket, annotation, count, seed }: Extract<Order, { kin
   const model = await loadModel();
   const partial = partialOf({ width: image.width, height: image.height, data: annotation });
   const candidates = await model.propose(image, partial, { count, rng: Rng.seeded(seed) });
-  answer({ kind: "proposed", ticket, model: model.name, candidates });
+  const buffers = candidates.flatMap(({ partial }) => [partial.partialness.buffer, partial.segmentation.buffer]);
+  answer({ kind: "proposed", ticket, model: model.name, candidates }, buffers);
 }
 
 function loadModel(): Promise<Proposer> {

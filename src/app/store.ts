@@ -46,7 +46,7 @@ export type PageState =
 
 export function createStore(api: Api, asker: Asker) {
   const settings = createSettings();
-  const [list, setList] = createSignal<ImageList>({ project: "", images: [], refused: [] });
+  const [list, setList] = createSignal<ImageList>({ project: "", folder: "", images: [], refused: [] });
   const [page, setPage] = createSignal<PageState>({ kind: "starting" });
   const [current, setCurrent] = createSignal<string | null>(null);
   const [revision, setRevision] = createSignal(0);

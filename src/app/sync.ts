@@ -32,7 +32,8 @@ export interface SyncPorts {
 const RETRIES = [500, 1000, 2000, 5000];
 /** So often the server hears from a page at rest; it gives the journal to another tab after 10 s of silence. */
 const HEARTBEAT = 3000;
-/** Actions in one request. A request's body has a limit on the server, and large ones are slow to repeat. */
+/** Most in one request: the server limits both, and large requests are slow to repeat. */
+const BATCH_ACTIONS = 1000;
 const BATCH_CHARACTERS = 4_000_000;
 
 export class Sync {
@@ -166,7 +167,7 @@ function firstBatch(actions: readonly Action[]): Action[] {
   const batch: Action[] = [];
   for (const action of actions) {
     characters += "delta" in action ? 6 * action.delta.length : 50;
-    if (batch.length > 0 && characters > BATCH_CHARACTERS) break;
+    if (batch.length > 0 && (characters > BATCH_CHARACTERS || batch.length === BATCH_ACTIONS)) break;
     batch.push(action);
   }
   return batch;
