@@ -132,9 +132,7 @@ function Tile(props: {
     onCleanup(() => observer.disconnect());
   });
 
-  const words = () =>
-    `Candidate ${props.place + 1}: ${growth()}, ${place()}, behind it ${support()} % of the draws` +
-    (isLikeliest() ? ", the most likely" : "");
+  const behind = () => `${support()} % of the draws stand behind it${isLikeliest() ? ", the most likely" : ""}`;
 
   return (
     <li>
@@ -142,8 +140,7 @@ function Tile(props: {
         type="button"
         class="tile"
         classList={{ previewed: store.previewed() === props.place }}
-        aria-label={words()}
-        title={`Take it (${props.place + 1}); ${support()} % of the draws stand behind it${isLikeliest() ? ", the most likely" : ""}`}
+        title={`Take it (${props.place + 1}); ${behind()}`}
         onClick={() => store.take(props.place)}
         onPointerEnter={() => store.preview(props.place)}
         onPointerLeave={() => store.preview(null)}
@@ -151,7 +148,7 @@ function Tile(props: {
         onBlur={() => store.preview(null)}
       >
         <canvas ref={canvas} />
-        <span class="caption" aria-hidden="true">
+        <span class="caption">
           <kbd classList={{ likeliest: isLikeliest() }}>{props.place + 1}</kbd>
           <span class="growth">{growth()}</span>
           <span class="place">{place()}</span>
@@ -159,6 +156,7 @@ function Tile(props: {
         <span class="support" aria-hidden="true">
           <span style={{ width: `${support()}%` }} />
         </span>
+        <span class="unseen">{behind()}</span>
       </button>
     </li>
   );

@@ -5,13 +5,13 @@
 import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
 import { type Action, type Change, type Mark, strokeDelta, takeDelta } from "../project/annotation.ts";
-import type { Api, ImageList } from "./api.ts";
+import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker, Offer } from "./asker.ts";
 import { growthWords } from "./offer-raster.ts";
 import { OpenImage } from "./open-image.ts";
 import { createSettings } from "./settings.ts";
-import { type SaveStatus, Sync } from "./sync.ts";
-import { findUnsaved, keepUnsaved } from "./unsaved.ts";
+import { countSaved, type SaveStatus, Sync } from "./sync.ts";
+import { findUnsaved, keepUnsaved, type Unsaved } from "./unsaved.ts";
 import { fitView, type Point, panBy, zoomAt } from "./view.ts";
 
 /** Candidates offered at a time. */
@@ -106,9 +106,11 @@ export function createStore(api: Api, asker: Asker) {
       const decoded = await asker.open(name, bytes);
       if (mine !== opening) return;
       const opened = new OpenImage({ id, name, sha256: session.image.sha256, ...decoded });
+      const kept = session.writer ? await findUnsaved(opened.sha256).catch(() => null) : null;
+      if (mine !== opening) return;
       for (const action of session.actions) opened.perform(action);
       show(opened);
-      if (session.writer) await beginWriting(opened, session.cut);
+      if (session.writer) beginWriting(opened, session, kept);
       else look(opened);
     } catch (error) {
       if (mine === opening) setPage({ kind: "refused", why: sentenceOf(error) });
@@ -130,7 +132,7 @@ export function createStore(api: Api, asker: Asker) {
     announce(`${opened.name}, ${opened.image.width} by ${opened.image.height} pixels.`);
   }
 
-  async function beginWriting(opened: OpenImage, cut: number): Promise<void> {
+  function beginWriting(opened: OpenImage, { actions, cut }: Session, kept: Unsaved | null): void {
     sync = new Sync(opened.performed, {
       append: (after, actions) => api.append(opened.id, after, actions),
       reopen: () => api.session(opened.id),
@@ -141,36 +143,33 @@ export function createStore(api: Api, asker: Asker) {
         if (next.kind === "read-only") look(opened);
       },
     });
-    const recovered = await recover(opened, sync);
-    if (recovered > 0 || opened.performed > 0)
+    if (opened.performed > 0 || kept)
       setMessage({ tone: "note", text: `Picked up where you left off: ${changes(opened.history.done.length)}.` });
     if (cut > 0)
       setMessage({
         tone: "warning",
         text: `The last change had been written only in part and is left out (${cut} bytes); the ${changes(opened.history.done.length)} before it are here.`,
       });
+    if (kept) recover(opened, sync, kept, countSaved(actions, kept.after, kept.actions));
   }
 
-  /** Brings back what the server could not take before this browser ended. */
-  async function recover(opened: OpenImage, into: Sync): Promise<number> {
-    const kept = await findUnsaved(opened.sha256).catch(() => null);
-    if (!kept) return 0;
-    await keepUnsaved(opened.sha256, { after: 0, actions: [] });
-    const already = opened.performed - kept.after;
-    const missing = kept.actions.slice(Math.max(0, already));
-    if (already < 0 || (already > 0 && missing.length > 0)) {
-      setMessage({
-        tone: "warning",
-        text: `${changes(missing.length)} made without the server could not be added: the image was changed elsewhere since.`,
-      });
-      return 0;
+  /** Brings back what the server could not take before this browser or its tab ended. */
+  function recover(opened: OpenImage, into: Sync, { actions }: Unsaved, saved: number | null): void {
+    const forget = () => void keepUnsaved(opened.sha256, { after: 0, actions: [] }).catch(() => undefined);
+    if (saved === null) {
+      const text = `${changes(actions.length)} made without the server could not be added: the image was changed elsewhere since.`;
+      setMessage({ tone: "warning", text });
+      forget();
+      return;
     }
+    const missing = actions.slice(saved);
     for (const action of missing) {
       opened.perform(action);
       into.push(action);
     }
     setRevision((n) => n + 1);
-    return missing.length;
+    // Until they are on disk they stay in the browser as well.
+    into.settled().then(forget, () => undefined);
   }
 
   /** Shows what the writing tab does, and becomes the writer when that one is gone. */

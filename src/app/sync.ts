@@ -132,14 +132,13 @@ export class Sync {
         this.end({ kind: "read-only" });
         return;
       }
-      const beyond = actions.slice(this.saved);
-      const ours = beyond.length <= this.waiting.length && beyond.every((action, i) => same(action, this.waiting[i]));
-      if (actions.length < this.saved || !ours) {
+      const already = countSaved(actions, this.saved, this.waiting);
+      if (already === null) {
         this.end({ kind: "conflict", why: "The journal on disk holds changes that this page has not seen." });
         return;
       }
       this.saved = actions.length;
-      this.waiting.splice(0, beyond.length);
+      this.waiting.splice(0, already);
       await this.send();
     } catch (error) {
       this.again(error instanceof Error ? error.message : String(error));
@@ -173,6 +172,13 @@ function firstBatch(actions: readonly Action[]): Action[] {
   return batch;
 }
 
-function same(a: Action, b: Action): boolean {
-  return a.kind === b.kind && a.at === b.at;
+/**
+ * How many of the `waiting` actions are on disk already, after the first `after`: their answer was lost.
+ *
+ * @returns null when the disk holds fewer or other actions, so that the waiting ones don't follow
+ */
+export function countSaved(onDisk: readonly Action[], after: number, waiting: readonly Action[]): number | null {
+  const beyond = onDisk.slice(after);
+  const isOurs = beyond.every(({ kind, at }, i) => waiting[i]?.kind === kind && waiting[i].at === at);
+  return onDisk.length >= after && isOurs ? beyond.length : null;
 }
