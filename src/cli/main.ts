@@ -3,6 +3,8 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { TendrilError } from "../core/index.ts";
 import { annotateCommand } from "./annotate.ts";
+import { evaluateCommand } from "./evaluate.ts";
+import { proposeCommand } from "./propose.ts";
 import { trainCommand } from "./train.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -11,7 +13,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version("0.1.0")
     .showHelpAfterError("(add --help for the options)")
     .addCommand(annotateCommand())
-    .addCommand(trainCommand());
+    .addCommand(proposeCommand())
+    .addCommand(trainCommand())
+    .addCommand(evaluateCommand());
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {
     await program.parseAsync([...argv]);

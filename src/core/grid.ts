@@ -56,8 +56,8 @@ export function requireSameGrid(what: string, a: Grid, b: Grid): void {
 
 /** The part of `box` that lies on the grid; width and height are 0 when nothing does. */
 export function clipBox(box: Box, grid: Grid): Box {
-  const x = Math.max(0, box.x);
-  const y = Math.max(0, box.y);
+  const x = Math.min(grid.width, Math.max(0, box.x));
+  const y = Math.min(grid.height, Math.max(0, box.y));
   return {
     x,
     y,
@@ -85,8 +85,16 @@ export function boundsOf(data: Uint8Array, grid: Grid): Box | null {
   return right < 0 ? null : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-/** A copy of the part of `data` (on `grid`) inside `box`, which must lie on the grid. */
+/**
+ * A copy of the part of `data` (on `grid`) inside `box`.
+ *
+ * @throws {ShapeError} when the box reaches past the grid
+ */
 export function crop<T extends Uint8Array | Uint16Array>(data: T, grid: Grid, box: Box): T {
+  if (box.x < 0 || box.y < 0 || box.x + box.width > grid.width || box.y + box.height > grid.height)
+    throw new ShapeError(
+      `crop: ${box.width}x${box.height} at (${box.x}, ${box.y}) reaches past the ${grid.width}x${grid.height} grid.`,
+    );
   const out = data.slice(0, box.width * box.height) as T;
   for (let y = 0; y < box.height; y++) {
     const from = (box.y + y) * grid.width + box.x;

@@ -1,5 +1,5 @@
 /**
- * Seeded random numbers that can be split, the same in every JavaScript engine.
+ * Seeded random numbers that can be split, the same in Node and the browser (`tests/core/rng.test.ts` holds the numbers).
  *
  * The generator is sfc32 (C. Doty-Humphrey, PractRand): 128 bits of state, integer arithmetic only. `at` derives an
  * independent generator from a key without touching this one, so that every concern and every step has its own:
@@ -79,7 +79,9 @@ export class Rng {
   }
 
   normals(count: number): Float32Array {
-    return Float32Array.from({ length: count }, () => this.normal());
+    const out = new Float32Array(count);
+    for (let i = 0; i < count; i++) out[i] = this.normal();
+    return out;
   }
 
   /** Fisher-Yates, in place. */
@@ -102,7 +104,8 @@ function mix32(value: number): number {
 
 /**
  * Quantile of the standard normal distribution, relative error about 1.15e-9 (P. J. Acklam's rational approximation).
- * One uniform gives one normal, and only square root, log and arithmetic are used, so engines agree.
+ * One uniform gives one normal. Arithmetic and square root are exact in every engine; the logarithm, needed in the tails alone, is
+ * fdlibm's in V8 (Node, Chromium) and SpiderMonkey, and may differ in its last bit elsewhere.
  */
 function inverseNormal(p: number): number {
   const low = 0.02425;

@@ -8,11 +8,17 @@ export interface Stroke {
   readonly width: number;
 }
 
-/** Calls `visit` with the index of every pixel on `grid` that the stroke covers (possibly more than once). */
+/**
+ * Calls `visit` with the index of every pixel on `grid` that the stroke covers (possibly more than once): those whose centre
+ * comes under the pen, and those in which it is set down and lifted.
+ */
 export function visitStroke(stroke: Stroke, grid: Grid, visit: (index: number) => void): void {
   const { points, width } = stroke;
   // A pen of diameter 1 covers exactly the pixels it passes; half a pixel of slack would make it 2 or 3 wide.
   const radius = Math.max(0.5, width / 2);
+  // A thin pen set down near a pixel's corner reaches no centre; a click there must still mark the pixel under it.
+  for (const end of [points.at(0), points.at(-1)])
+    if (end) visitPixel(Math.round(end[0]), Math.round(end[1]), grid, visit);
   for (let i = 0; i < points.length; i++) {
     const [x0, y0] = points[Math.max(0, i - 1)];
     const [x1, y1] = points[i];
@@ -27,6 +33,10 @@ export function visitStroke(stroke: Stroke, grid: Grid, visit: (index: number) =
     );
     visitSegment(x0, y0, x1, y1, radius, box, grid, visit);
   }
+}
+
+function visitPixel(x: number, y: number, grid: Grid, visit: (index: number) => void): void {
+  if (x >= 0 && x < grid.width && y >= 0 && y < grid.height) visit(y * grid.width + x);
 }
 
 function visitSegment(

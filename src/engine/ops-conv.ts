@@ -19,7 +19,9 @@ export function conv2d(x: Var, weight: Var, bias: Var, stride: 1 | 2 = 1): Var {
   const [n, c, h, w] = x.shape;
   const [o, c2, k] = weight.shape;
   requireKernel(k, weight);
-  if (c !== c2) throw new ShapeError(`conv2d: the image has ${c} channels but the kernel takes ${c2}.`);
+  if (c !== c2)
+    throw new ShapeError(`conv2d: the image is [${x.shape}] but the kernel [${weight.shape}] takes ${c2} channels.`);
+  requireBias(bias, o);
   if (h % stride || w % stride) throw new ShapeError(`conv2d: ${h}x${w} cannot be halved.`);
   const { graph } = x;
   const p = (k - 1) / 2;
@@ -43,7 +45,11 @@ export function convTranspose2d(x: Var, weight: Var, bias: Var): Var {
   const [n, c, h, w] = x.shape;
   const [c2, o, k] = weight.shape;
   requireKernel(k, weight);
-  if (c !== c2) throw new ShapeError(`convTranspose2d: the image has ${c} channels but the kernel takes ${c2}.`);
+  if (c !== c2)
+    throw new ShapeError(
+      `convTranspose2d: the image is [${x.shape}] but the kernel [${weight.shape}] takes ${c2} channels.`,
+    );
+  requireBias(bias, o);
   const { graph } = x;
   const y = graph.emit("ConvTranspose", [x, weight, bias], [n, o, 2 * h, 2 * w], {
     ...window(k, 2),
@@ -169,6 +175,11 @@ function separate(still: Var, shifted: readonly Var[], shiftsA: boolean): Var {
 function window(k: number, stride: 1 | 2) {
   const p = (k - 1) / 2;
   return { kernel_shape: [k, k], strides: [stride, stride], pads: [p, p, p, p] };
+}
+
+function requireBias(bias: Var, channels: number): void {
+  if (bias.shape.join() !== `${channels}`)
+    throw new ShapeError(`The bias is [${bias.shape}] but the kernel makes ${channels} channels.`);
 }
 
 function requireKernel(k: number, weight: Var): void {

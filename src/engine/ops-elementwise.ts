@@ -88,6 +88,8 @@ export function leakyRelu(x: Var, slope: number): Var {
 
 /** Sum over `axes`, which become 1 (`keep`) or go. */
 export function sum(x: Var, axes: readonly number[], { keep = false } = {}): Var {
+  // ONNX takes no axes for all axes.
+  if (axes.length === 0) return x;
   const { graph } = x;
   const y = graph.emit("ReduceSum", [x, graph.integers(axes)], reduced(x.shape, axes, keep), {
     keepdims: keep ? 1 : 0,
@@ -112,6 +114,8 @@ export function softmax(x: Var, axis: number): Var {
 /** Repeats axes of length 1 up to `shape`. */
 export function expand(x: Var, shape: Shape): Var {
   if (x.shape.join() === shape.join()) return x;
+  if (broadcast(x.shape, shape).join() !== shape.join())
+    throw new ShapeError(`[${x.shape}] cannot be expanded to [${shape}].`);
   const { graph } = x;
   const y = graph.emit("Expand", [x, graph.integers(shape)], shape);
   return graph.differentiable(y, [x], (d) => [sumTo(d, x.shape)]);
@@ -150,7 +154,8 @@ function binary(op: string, a: Var, b: Var, backward: (d: Var) => readonly [Var,
   });
 }
 
-function broadcast(a: Shape, b: Shape): Shape {
+/** The shape of an elementwise result. */
+export function broadcast(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const p = a[a.length - rank + i] ?? 1;

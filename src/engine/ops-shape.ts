@@ -1,7 +1,7 @@
 /** Operators that move values without changing them, and matrix products. */
 import { InternalError, ShapeError } from "../core/index.ts";
 import { type Shape, sizeOf, type Var } from "./graph.ts";
-import { sumTo } from "./ops-elementwise.ts";
+import { broadcast, sumTo } from "./ops-elementwise.ts";
 
 export function reshape(x: Var, shape: Shape): Var {
   if (sizeOf(shape) !== sizeOf(x.shape)) throw new ShapeError(`[${x.shape}] cannot be reshaped to [${shape}].`);
@@ -28,6 +28,9 @@ export function concat(parts: readonly Var[], axis: number): Var {
   const [first] = parts;
   if (!first) throw new InternalError("Nothing to concatenate.");
   if (parts.length === 1) return first;
+  for (const part of parts)
+    if (part.shape.with(axis, 0).join() !== first.shape.with(axis, 0).join())
+      throw new ShapeError(`[${part.shape}] cannot be put beside [${first.shape}] along axis ${axis}.`);
   const { graph } = first;
   const total = parts.reduce((length, part) => length + part.shape[axis], 0);
   const y = graph.emit(
@@ -87,7 +90,7 @@ export function matmul(a: Var, b: Var): Var {
   const [inner2, columns] = b.shape.slice(-2);
   if (a.shape.length < 2 || b.shape.length < 2 || inner !== inner2)
     throw new ShapeError(`[${a.shape}] and [${b.shape}] have no matrix product.`);
-  const batch = a.shape.length >= b.shape.length ? a.shape.slice(0, -2) : b.shape.slice(0, -2);
+  const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const y = a.graph.emit("MatMul", [a, b], [...batch, rows, columns]);
   return a.graph.differentiable(y, [a, b], (d) => [
     a.needsGradient ? sumTo(matmul(d, swapLast(b)), a.shape) : null,

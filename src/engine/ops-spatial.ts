@@ -56,6 +56,10 @@ export function upsampleBilinear(x: Var, factor: number): Var {
  */
 export function groupNorm(x: Var, gain: Var, bias: Var, groups: number, epsilon = 1e-5): Var {
   const [n, c, h, w] = x.shape;
+  if (gain.shape.join() !== `${c}` || bias.shape.join() !== `${c}`)
+    throw new ShapeError(
+      `groupNorm: gain is [${gain.shape}] and bias [${bias.shape}], but the image has ${c} channels.`,
+    );
   if (c % groups) throw new ShapeError(`groupNorm: ${c} channels do not fall into ${groups} groups.`);
   const normal = standardise(reshape(x, [n, groups, (c / groups) * h * w]), epsilon);
   return add(mul(reshape(normal, x.shape), reshape(gain, [1, c, 1, 1])), reshape(bias, [1, c, 1, 1]));

@@ -1,10 +1,11 @@
 /** ONNX Runtime in Node: CPU, and WebGPU where there is a GPU. */
+import { availableParallelism } from "node:os";
 import * as ort from "onnxruntime-node";
-import { type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
+import { type OrtSession, type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
 
 export function nodeRuntime({ device = "cpu", threads = 0 }: RuntimeOptions = {}): Runtime {
   return {
-    name: `onnxruntime-node ${ort.env.versions.common}, ${device}${threads ? `, ${threads} threads` : ""}`,
+    name: `onnxruntime-node ${ort.env.versions.common}, ${device}, ${threads || `default for ${availableParallelism()}`} threads`,
     async load(model) {
       const session = await ort.InferenceSession.create(model, {
         executionProviders: [device],
@@ -15,7 +16,11 @@ export function nodeRuntime({ device = "cpu", threads = 0 }: RuntimeOptions = {}
         throw refusedModel(cause);
       });
       return wrapSession(
-        { run: (feeds) => session.run(feeds as ort.InferenceSession.FeedsType), release: () => session.release() },
+        {
+          inputMetadata: session.inputMetadata as OrtSession["inputMetadata"],
+          run: (feeds) => session.run(feeds as ort.InferenceSession.FeedsType),
+          release: () => session.release(),
+        },
         (data, shape) => new ort.Tensor("float32", data, shape),
       );
     },

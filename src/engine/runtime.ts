@@ -1,5 +1,5 @@
 /** What runs a graph: the same interface over ONNX Runtime in Node and in the browser. */
-import { TendrilError } from "../core/index.ts";
+import { ShapeError, TendrilError } from "../core/index.ts";
 import type { Shape } from "./graph.ts";
 
 export interface HostTensor {
@@ -11,6 +11,7 @@ export type Tensors = Readonly<Record<string, HostTensor>>;
 
 /** A graph that has been loaded. Runs must not overlap. */
 export interface Session {
+  /** @throws {ShapeError} when an input is missing or has another shape than the model's */
   run(inputs: Tensors): Promise<Tensors>;
   close(): Promise<void>;
 }
@@ -45,7 +46,8 @@ interface OrtTensor {
   dispose(): void;
 }
 
-interface OrtSession {
+export interface OrtSession {
+  readonly inputMetadata: readonly { readonly name: string; readonly shape?: readonly (number | string)[] }[];
   run(feeds: Record<string, OrtTensor>): Promise<Readonly<Record<string, OrtTensor>>>;
   release(): Promise<void>;
 }
@@ -54,6 +56,7 @@ interface OrtSession {
 export function wrapSession(session: OrtSession, makeTensor: (data: Float32Array, shape: Shape) => OrtTensor): Session {
   return {
     async run(inputs) {
+      for (const { name, shape } of session.inputMetadata) requireShape(name, inputs[name]?.shape, shape);
       const feeds: Record<string, OrtTensor> = {};
       for (const [name, { data, shape }] of Object.entries(inputs)) feeds[name] = makeTensor(data, shape);
       const results = await session.run(feeds).catch((cause: unknown) => {
@@ -68,6 +71,13 @@ export function wrapSession(session: OrtSession, makeTensor: (data: Float32Array
     },
     close: () => session.release(),
   };
+}
+
+/** The runtime would name an index and leave out the rest. */
+function requireShape(name: string, given: Shape | undefined, expected: readonly (number | string)[] = []): void {
+  if (!given) throw new ShapeError(`The model takes an input ${name} of [${expected}], but none was given.`);
+  if (given.join() !== expected.join())
+    throw new ShapeError(`The input ${name} is [${given}], but the model takes [${expected}].`);
 }
 
 export function refusedModel(cause: unknown): EngineError {

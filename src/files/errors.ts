@@ -19,7 +19,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full. Free some space and try again; what was there before is unchanged.",
   EDQUOT: "the disk quota is used up. Free some space and try again; what was there before is unchanged.",
   EISDIR: "it is a folder. Name a file.",
-  ENOTDIR: "a part of its path is a file, not a folder.",
+  ENOTDIR: "a part of its path is a file, not a folder. Choose another place.",
+  EFBIG: "it would be larger than the system allows. Choose another place; what was there before is unchanged.",
+  ENAMETOOLONG: "its name is too long. Choose a shorter one.",
+  ELOOP: "its links lead in a circle. Name the file itself.",
+  EBUSY: "another program holds it. Close that program and try again.",
   EMFILE: "too many files are open. Close other programs and try again.",
   EIO: "the disk reported an error. Check the disk; what was there before is unchanged.",
   EEXIST: "it exists already. Choose another name.",
@@ -33,6 +37,14 @@ export async function onFile<T>(what: "read" | "write", path: string, work: () =
   } catch (cause) {
     throw explained(what, path, cause);
   }
+}
+
+/** Gives `instead` where the file or folder does not exist; every other error passes. */
+export async function orAbsent<T, U>(work: Promise<T>, instead: U): Promise<T | U> {
+  return work.catch((error: unknown) => {
+    if (error instanceof FileError && error.code === "ENOENT") return instead;
+    throw error;
+  });
 }
 
 export function explained(what: "read" | "write", path: string, cause: unknown): unknown {

@@ -5,26 +5,17 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { FileError, onFile } from "./errors.ts";
+import { FileError, onFile, systemCode } from "./errors.ts";
 
-/** Left behind by a kill while writing; removed by the next write in that folder. */
-const UNFINISHED = /^\.tendril-[0-9a-f]{12}$/;
+/** What is being written, with the number of the process that writes it. After a kill the next write in that folder removes it. */
+const UNFINISHED = /^\.tendril-(\d+)-[0-9a-f]{12}$/;
 
-/** Replaces `path` as a whole, or leaves it as it was. Makes the folder when it is missing. */
+/** Names that this process is writing now. */
+const writing = new Set<string>();
+
+/** Replaces `path` as a whole, or leaves it as it was. Makes the folder when it is missing. A link is replaced, not followed. */
 export async function atomicWrite(path: string, data: Uint8Array | string): Promise<void> {
-  await onFile("write", path, async () => {
-    const folder = dirname(path);
-    await mkdir(folder, { recursive: true });
-    const beside = join(folder, unfinishedName());
-    try {
-      await writeSynced(beside, data);
-      await rename(beside, path);
-    } catch (cause) {
-      await rm(beside, { force: true });
-      throw cause;
-    }
-    await syncFolder(folder);
-  });
+  await onFile("write", path, () => writeBeside(path, (beside) => writeSynced(beside, data)));
 }
 
 /**
@@ -33,23 +24,47 @@ export async function atomicWrite(path: string, data: Uint8Array | string): Prom
  * @throws {FileError} EEXIST when the folder exists
  */
 export async function publishFolder(path: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<void> {
-  await onFile("write", path, async () => {
-    const parent = dirname(path);
-    await mkdir(parent, { recursive: true });
-    if ((await readdir(parent)).includes(basename(path)))
-      throw new FileError("EEXIST", path, `Can't write ${path}: it exists already. Choose another name.`);
-    await removeUnfinished(parent);
-    const beside = join(parent, unfinishedName());
-    try {
+  await onFile("write", path, () =>
+    writeBeside(path, async (beside) => {
+      // A rename would replace an empty folder without a word.
+      if ((await readdir(dirname(path))).includes(basename(path)))
+        throw new FileError("EEXIST", path, `Can't write ${path}: it exists already. Choose another name.`);
       await mkdir(beside);
       for (const [name, data] of Object.entries(files)) await writeSynced(join(beside, name), data);
       await syncFolder(beside);
-      await rename(beside, path);
-    } catch (cause) {
-      await rm(beside, { recursive: true, force: true });
-      throw cause;
-    }
-    await syncFolder(parent);
+    }),
+  );
+}
+
+/** Whether `name` is something that a write has left, or is making, rather than a file of the user's. */
+export function isUnfinished(name: string): boolean {
+  return UNFINISHED.test(name);
+}
+
+async function writeBeside(path: string, write: (beside: string) => Promise<void>): Promise<void> {
+  const folder = dirname(path);
+  await makeFolder(folder);
+  await removeAbandoned(folder);
+  const name = `.tendril-${process.pid}-${randomBytes(6).toString("hex")}`;
+  const beside = join(folder, name);
+  writing.add(name);
+  try {
+    await write(beside);
+    await rename(beside, path);
+  } catch (cause) {
+    await remove(beside);
+    throw cause;
+  } finally {
+    writing.delete(name);
+  }
+  await syncFolder(folder);
+}
+
+/** Also the folders above it. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    // So the system names a file that stands where the folder should be; one that stands further up is ENOTDIR.
+    throw systemCode(cause) === "EEXIST" ? Object.assign(cause as Error, { code: "ENOTDIR" }) : cause;
   });
 }
 
@@ -74,11 +89,25 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function unfinishedName(): string {
-  return `.tendril-${randomBytes(6).toString("hex")}`;
+/** Removes what killed processes have left; what another is writing at this moment stays. */
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = Number(UNFINISHED.exec(name)?.[1] ?? Number.NaN);
+    if (Number.isNaN(pid) || writing.has(name) || (pid !== process.pid && isRunning(pid))) continue;
+    await remove(join(folder, name));
+  }
 }
 
-async function removeUnfinished(folder: string): Promise<void> {
-  for (const name of await readdir(folder))
-    if (UNFINISHED.test(name)) await rm(join(folder, name), { recursive: true, force: true });
+/** Signal 0 only asks. A process that we may not ask about is running, too. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (cause) {
+    return systemCode(cause) !== "ESRCH";
+  }
+}
+
+/** Tidying must not hide why a write failed, nor make one fail: what stays is removed another time. */
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => {});
 }

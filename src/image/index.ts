@@ -3,3 +3,4 @@ export * from "./decode.ts";
 export * from "./encode.ts";
 export * from "./errors.ts";
 export { PIXEL_LIMIT } from "./png-chunks.ts";
+export * from "./write-png.ts";

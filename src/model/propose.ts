@@ -20,7 +20,8 @@ import { LATENT_SIZE, PAPER_SIZE, paperDecoderOnnx } from "./paper.ts";
 import {
   boxOf,
   type CellProbabilities,
-  CUT,
+  isInside,
+  isSegmented,
   placeBack,
   placeWindow,
   type Reading,
@@ -132,8 +133,8 @@ async function decode(session: Session, { image, xm, xs }: Reading, rng: Rng): P
 /** What a draw adds to the image's open cells. */
 function addedLabels({ partialness, segmentation }: CellProbabilities, { xm, onImage }: Reading): AddedLabels {
   return Uint8Array.from(xm, (segmented, i) => {
-    if (segmented || !onImage[i] || partialness[i] < CUT) return NOTHING;
-    return segmentation[i] >= CUT ? INSIDE : OUTSIDE;
+    if (segmented || !onImage[i] || !isSegmented(partialness[i])) return NOTHING;
+    return isInside(partialness[i], segmentation[i]) ? INSIDE : OUTSIDE;
   });
 }
 

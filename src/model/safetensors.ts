@@ -15,7 +15,7 @@ const TENSOR_LIMIT = 10_000;
 
 /** The bytes are not a safetensors file, or not one of ours. */
 export class WeightsError extends TendrilError {
-  constructor(code: "cut-short" | "bad-header" | "wrong-model", message: string, options?: ErrorOptions) {
+  constructor(code: "cut-short" | "bad-header" | "wrong-model" | "damaged", message: string, options?: ErrorOptions) {
     super(code, message, options);
   }
 }

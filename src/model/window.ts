@@ -40,6 +40,9 @@ const LEAST_SIZE = 32;
 /** Intensities at these shares of the window become 0 and 1, so that a few extreme pixels do not flatten the rest. */
 const PERCENTILES = [0.01, 0.99] as const;
 
+/** A smaller range, in stored intensity levels, is flat: what is left of it is rounding, or less than the file can hold. */
+const FLAT = 1;
+
 /**
  * The window around what has been segmented: centred on its bounds, 2.5 times their longer side, at least 32 pixels, at most
  * what covers the image, and moved to stay on the image where it fits.
@@ -84,8 +87,8 @@ export interface CellProbabilities {
 }
 
 /**
- * Places probabilities back on the pixels of `box`: interpolated between cell centres, cut at 1/2 there, and overruled by
- * the input wherever it is segmented.
+ * Places probabilities back on the pixels of `box`: interpolated between cell centres, decided there, and overruled by the
+ * input wherever it is segmented.
  *
  * @param input  on the image's grid
  * @param box    on the image
@@ -116,16 +119,26 @@ export function placeBack(
       }
       const [lower, upper, along] = [columns.lower[x], columns.upper[x], columns.along[x]];
       const m = rowM[lower] * (1 - along) + rowM[upper] * along;
-      if (m < CUT) continue;
+      if (!isSegmented(m)) continue;
       out.partialness[i] = 1;
-      if (rowS[lower] * (1 - along) + rowS[upper] * along >= CUT) out.segmentation[i] = 1;
+      if (isInside(m, rowS[lower] * (1 - along) + rowS[upper] * along)) out.segmentation[i] = 1;
     }
   }
   return out;
 }
 
-/** A probability of at least this is a yes. */
-export const CUT = 0.5;
+/**
+ * Whether a pixel is segmented, and if it is, whether inside: each when at least as likely as not. For inside that is s / m, the
+ * probability given that the pixel is segmented; cutting s itself would draw a rim of outside around every inside region, where m
+ * falls from 1 to 0 and takes s = p_s m with it (measured on disks read from 256 pixels: 3 % of the added pixels).
+ */
+export function isSegmented(m: number): boolean {
+  return m >= 0.5;
+}
+
+export function isInside(m: number, s: number): boolean {
+  return s >= 0.5 * m;
+}
 
 /** On the image where it fits, else covering it. */
 function keepOn(start: number, size: number, length: number): number {
@@ -174,7 +187,7 @@ function stretched(values: Float64Array, onImage: Uint8Array): Float32Array {
   const sorted = values.filter((_, i) => onImage[i] === 1).sort();
   const [low, high] = PERCENTILES.map((share) => sorted[Math.round(share * (sorted.length - 1))]);
   const range = high - low;
-  return Float32Array.from(values, (value) => (range > 0 ? Math.min(1, Math.max(0, (value - low) / range)) : 0.5));
+  return Float32Array.from(values, (value) => (range >= FLAT ? Math.min(1, Math.max(0, (value - low) / range)) : 0.5));
 }
 
 function readMarks(partial: PartialSegmentation, window: Window, cells: number) {

@@ -1,5 +1,5 @@
 /** Images of disks with random place, radius and intensity: the paper's data (section 3, "Data"). */
-import { InternalError, type Rng } from "../core/index.ts";
+import { type Rng, UsageError } from "../core/index.ts";
 
 export interface DiskOptions {
   /** Height and width of the image in pixels. */
@@ -7,13 +7,25 @@ export interface DiskOptions {
   readonly disks: number;
   /** Range of radii in pixels. */
   readonly radius: readonly [number, number];
+  /** Range of the background's intensity. */
+  readonly background: readonly [number, number];
+  /** Range of the disks' intensities. */
+  readonly intensity: readonly [number, number];
   /** Least difference in intensity between a disk and the background, and between two disks. */
   readonly contrast: number;
   /** Standard deviation of the noise added to every pixel. */
   readonly noise: number;
 }
 
-export const DISKS: DiskOptions = { size: 32, disks: 3, radius: [5, 9], contrast: 0.1, noise: 0.02 };
+export const DISKS: DiskOptions = {
+  size: 32,
+  disks: 3,
+  radius: [5, 9],
+  background: [0, 0],
+  intensity: [0.2, 1],
+  contrast: 0.1,
+  noise: 0.02,
+};
 
 export interface DiskImage {
   /** [H, W], intensities in [0, 1] */
@@ -25,12 +37,24 @@ export interface DiskImage {
 /** Share of a disk's own area that must stay visible, so that each of them is worth segmenting. */
 const VISIBLE = 0.5;
 
+const ATTEMPTS = 1000;
+
+/** @throws {UsageError} when so many disks of that size or contrast can't be had in one image */
 export function makeDiskImage(rng: Rng, options: DiskOptions): DiskImage {
-  for (let attempt = 0; attempt < 1000; attempt++) {
+  const { size, disks: count, radius, intensity, contrast } = options;
+  // Every level keeps others out of a range of twice the contrast; when those cover all intensities, the next may find no place.
+  if (2 * count * contrast >= intensity[1] - intensity[0])
+    throw new UsageError(
+      `${count} disks with a contrast of ${contrast} don't fit between the intensities ${intensity[0]} and ${intensity[1]}. ` +
+        "Choose a lower contrast, fewer disks, or a wider range: more than 2 x disks x contrast.",
+    );
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const disks = placeDisks(rng, options);
     if (disks) return { image: paint(rng, disks, options), disks };
   }
-  throw new InternalError(`No ${options.disks} disks of radius ${options.radius} fit ${options.size} pixels.`);
+  throw new UsageError(
+    `${ATTEMPTS} times, ${count} disks of radius ${radius[0]} to ${radius[1]} hid one another in ${size}x${size} pixels. Choose fewer or smaller disks.`,
+  );
 }
 
 /** The fixed set of a split: image i depends on the seed, the split and i only. */
@@ -62,10 +86,14 @@ function placeDisks(rng: Rng, { size, disks: count, radius }: DiskOptions): Uint
   return visible.every((area, disk) => area >= VISIBLE * full[disk]) ? masks : null;
 }
 
-function paint(rng: Rng, disks: readonly Uint8Array[], { size, contrast, noise }: DiskOptions): Float32Array {
-  const levels: number[] = [];
+function paint(
+  rng: Rng,
+  disks: readonly Uint8Array[],
+  { size, background, intensity, contrast, noise }: DiskOptions,
+): Float32Array {
+  const levels = [rng.between(...background)];
   while (levels.length <= disks.length) {
-    const level = rng.uniform();
+    const level = rng.between(...intensity);
     if (levels.every((other) => Math.abs(other - level) >= contrast)) levels.push(level);
   }
   const image = new Float32Array(size * size).fill(levels[0]);

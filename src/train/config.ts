@@ -24,13 +24,19 @@ const schema = z
     data: z.strictObject({
       images: z.int().min(1).max(1_000_000),
       seed: z.int().nonnegative(),
-      disks: z.strictObject({
-        size: z.literal(32),
-        disks: z.int().min(1).max(8),
-        radius: range(1, 16),
-        contrast: z.number().min(0).max(0.3),
-        noise: z.number().min(0).max(1),
-      }),
+      disks: z
+        .strictObject({
+          size: z.literal(32),
+          disks: z.int().min(1).max(8),
+          radius: range(1, 16),
+          background: range(0, 1),
+          intensity: range(0, 1),
+          contrast: z.number().min(0).max(0.3),
+          noise: z.number().min(0).max(1),
+        })
+        .refine(({ disks, intensity, contrast }) => 2 * disks * contrast < intensity[1] - intensity[0], {
+          message: "intensity must be wider than 2 x disks x contrast, or no further disk may fit",
+        }),
       pairs: z
         .strictObject({ labels: z.int().min(2).max(256), given: wholeRange(1, 255), added: wholeRange(1, 255) })
         .refine(({ labels, given, added }) => given[1] + added[1] <= labels, {

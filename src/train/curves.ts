@@ -1,7 +1,7 @@
 /** The loss and its terms over the steps, as SVG. */
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
-import type { Metrics } from "./loop.ts";
+import { LOG_EVERY, type Metrics } from "./metrics.ts";
 
 const CURVES = {
   loss: "loss L",
@@ -15,7 +15,7 @@ export async function drawCurves(title: string, lines: readonly Metrics[]): Prom
     Object.entries(CURVES).map(([key, curve]) => ({ step: line.step, curve, value: line[key as keyof typeof CURVES] })),
   );
   const spec: TopLevelSpec = {
-    title: `${title}: mean over every ${lines[0]?.step ?? 0} steps`,
+    title: `${title}: mean over every ${LOG_EVERY} steps`,
     data: { values },
     facet: { field: "curve", type: "nominal", header: { title: null } },
     spec: {

@@ -2,4 +2,5 @@
 export * from "./checkpoint.ts";
 export * from "./config.ts";
 export * from "./loop.ts";
+export * from "./metrics.ts";
 export * from "./model-folder.ts";

@@ -1,109 +1,114 @@
 /**
  * A training run: batches of partial segmentations through the training graph, with checkpoints, a log and a trained model at the end.
  *
- *     runs/paper/
+ *     runs/paper-1/
  *       config.json environment.json   what was run, and on what
- *       metrics.jsonl                  one line a logged step
+ *       metrics.jsonl                  one line for every LOG_EVERY steps
  *       curves.svg                     the same to look at
  *       checkpoints/                   see checkpoint.ts
  *       model/                         the trained model, at the end
  */
-import { mkdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Rng, TendrilError, UsageError } from "../core/index.ts";
 import {
   compileTraining,
   initialState,
+  type ParameterSpec,
   type Runtime,
   splitFlat,
   type Tensors,
   Trainer,
+  type TrainingModel,
   type TrainingState,
 } from "../engine/index.ts";
-import { atomicWrite, FileError, onFile } from "../files/index.ts";
+import { atomicWrite, FileError, isUnfinished, onFile, orAbsent, readText } from "../files/index.ts";
 import { describePaperLoss, LATENT_SIZE, PAPER_SIZE } from "../model/index.ts";
 import { type DiskImage, drawBatch, makeDiskSet, type PartialBatch } from "../synth/index.ts";
-import { CheckpointError, loadLatestCheckpoint, saveCheckpoint, sha256 } from "./checkpoint.ts";
+import { type Checkpoint, loadLatestCheckpoint, type Origin, saveCheckpoint, sha256 } from "./checkpoint.ts";
 import { optimiserOf, type TrainingConfig } from "./config.ts";
 import { drawCurves } from "./curves.ts";
 import { environment } from "./environment.ts";
+import { type Metrics, MetricsLog, metricsSchema, readMetrics } from "./metrics.ts";
 import { writeModelFolder } from "./model-folder.ts";
 
-/** Steps that one line of metrics.jsonl averages over. */
-export const LOG_EVERY = 25;
-
-export interface Metrics {
-  readonly step: number;
-  readonly loss: number;
-  readonly segmentation: number;
-  readonly partialness: number;
-  readonly divergence: number;
-  readonly learningRate: number;
-  readonly gradientNorm: number;
-}
+const CONFIG_LIMIT = 2 ** 20;
 
 export interface RunOptions {
   readonly folder: string;
   readonly runtime: Runtime;
   /** Go on from the newest checkpoint; without one, start. */
   readonly resume: boolean;
-  /** Called after every step with the number of steps done and that step's figures. */
-  readonly onStep?: (done: number, metrics: Metrics) => void;
+  /** When it is aborted, the run finishes its step, saves a checkpoint and ends with `StoppedError`. */
+  readonly signal?: AbortSignal;
   /** Where the run begins: 0, or the step of the checkpoint. */
   readonly onStart?: (step: number) => void;
+  /** Called after every step with that step's figures. */
+  readonly onStep?: (metrics: Metrics) => void;
 }
 
 /** A loss, gradient or weight stopped being a finite number. The newest checkpoint is from before. */
 export class DivergedError extends TendrilError {
   constructor(step: number, terms: Readonly<Record<string, number>>, batch: PartialBatch, checkpoint: number) {
-    const values = Object.entries(terms).map(([name, value]) => `${name} ${value}`);
+    const bad = Object.entries(terms).filter(([, value]) => !Number.isFinite(value));
+    const what =
+      bad.length > 0 ? bad.map(([name, value]) => `${name} is ${value}`).join(", ") : "a weight is not finite";
     const from = checkpoint > 0 ? `The checkpoint of step ${checkpoint} is whole.` : "There is no checkpoint yet.";
     super(
       "diverged",
-      `Training stopped at step ${step}: ${values.join(", ")}. The batch holds the training images ${batch.indices.join(", ")}. ` +
+      `Training stopped at step ${step}: ${what}. The batch holds the training images ${batch.indices.join(", ")}. ` +
         `${from} A smaller optimiser.learningRate or a clipNorm usually helps.`,
     );
   }
 }
 
+/** The run was asked to stop, and can go on. */
+export class StoppedError extends TendrilError {
+  constructor(step: number, steps: number) {
+    super("stopped", `Stopped at step ${step} of ${steps}; go on with --resume.`);
+  }
+}
+
 /** @returns the trained model's folder */
 export async function train(config: TrainingConfig, options: RunOptions): Promise<string> {
-  const { folder, runtime } = options;
-  const configText = `${JSON.stringify(config, null, 2)}\n`;
-  const configSha256 = sha256(configText);
+  const { folder, runtime, signal } = options;
   const rng = Rng.seeded(config.seed);
   const set = makeDiskSet(Rng.seeded(config.data.seed), "train", config.data.images, config.data.disks);
   const model = compileTraining("paper", describePaperLoss(config.batch, config.loss), optimiserOf(config));
-
+  const origin = originOf(config, model, runtime);
   const checkpoints = join(folder, "checkpoints");
-  const found = options.resume ? await loadLatestCheckpoint(checkpoints, configSha256) : null;
-  if (found && found.generator.join() !== rng.state.join())
-    throw new CheckpointError("other-run", `The checkpoint of step ${found.step} was made with another seed.`);
-  if (!found) {
-    await claimFolder(folder, configText, options.resume);
-    await atomicWrite(join(folder, "environment.json"), `${JSON.stringify(environment(runtime.name), null, 2)}\n`);
-  }
-  const log = new MetricsLog(join(folder, "metrics.jsonl"), found ? await readMetrics(folder, found.step) : []);
+  const start = await openRun(config, origin, options);
+  const log = new MetricsLog(join(folder, "metrics.jsonl"), start?.lines, start?.pending);
 
-  let step = found?.step ?? 0;
+  let step = start?.step ?? 0;
   let saved = step;
   options.onStart?.(step);
-  const trainer = await Trainer.start(runtime, model, found?.state ?? initialState(model, rng.at("weights")));
+  const trainer = await Trainer.start(runtime, model, start?.state ?? initialState(model, rng.at("weights")));
+  const save = async () => {
+    await log.write();
+    if (step > saved)
+      await saveCheckpoint(
+        checkpoints,
+        { step, state: trainer.state, generator: rng.state, pending: log.pending },
+        origin,
+      );
+    saved = step;
+  };
   try {
     while (step < config.steps) {
+      if (signal?.aborted) {
+        await save();
+        throw new StoppedError(step, config.steps);
+      }
       const batch = drawBatch(rng.at("batches").at(step), set, config.batch, PAPER_SIZE, config.data.pairs);
       const { terms, finite } = await trainer.step(batchTensors(batch, rng.at("noise").at(step)));
       step++;
       if (!finite) throw new DivergedError(step, terms, batch, saved);
-      const metrics = { step, ...terms } as unknown as Metrics;
+      const metrics = metricsSchema.parse({ step, ...terms });
       log.add(metrics);
-      options.onStep?.(step, metrics);
-      if (step % config.checkpointEvery === 0 || step === config.steps) {
-        await log.write();
-        if (step > saved)
-          await saveCheckpoint(checkpoints, { step, state: trainer.state, generator: rng.state, configSha256 });
-        saved = step;
-      }
+      options.onStep?.(metrics);
+      if (step === config.steps) log.fold();
+      if (step === config.steps || step % config.checkpointEvery === 0) await save();
     }
     await atomicWrite(join(folder, "curves.svg"), await drawCurves(config.name, log.lines));
     return await publish(config, trainer.state, model.parameters, set, folder, runtime.name);
@@ -134,10 +139,59 @@ export function dataSha256(set: readonly DiskImage[]): string {
   return sha256(Buffer.concat(parts));
 }
 
+function configText(config: TrainingConfig): string {
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+function originOf(config: TrainingConfig, { parameters }: TrainingModel, runtime: Runtime): Origin {
+  const layers = parameters.map(({ name, shape }) => `${name} [${shape}]`);
+  return {
+    configSha256: sha256(configText(config)),
+    modelSha256: sha256(layers.join("\n")),
+    runtime: runtime.name,
+  };
+}
+
+/** Claims the folder and finds where to go on; null at the start. Nothing is written when either is refused. */
+async function openRun(config: TrainingConfig, origin: Origin, { folder, resume, runtime }: RunOptions) {
+  const found = resume ? await loadLatestCheckpoint(join(folder, "checkpoints"), origin) : null;
+  await claimFolder(folder, configText(config), found, resume);
+  if (found) return { ...found, lines: await readMetrics(join(folder, "metrics.jsonl"), found.step) };
+  await atomicWrite(join(folder, "environment.json"), `${JSON.stringify(environment(runtime.name), null, 2)}\n`);
+  return null;
+}
+
+/**
+ * A run refuses to write over another, or among other files: it makes its folder, or finds one with the same configuration to resume.
+ *
+ * @param found  a checkpoint of this configuration; where there is one, a lost config.json is made again
+ */
+async function claimFolder(folder: string, text: string, found: Checkpoint | null, resume: boolean): Promise<void> {
+  const path = join(folder, "config.json");
+  const existing = await orAbsent(readText(path, CONFIG_LIMIT), null);
+  if (existing === null) {
+    const names = await orAbsent(
+      onFile("read", folder, () => readdir(folder)),
+      [],
+    );
+    if (!found && !names.every(isUnfinished))
+      throw new UsageError(`${folder} is not empty and holds no run. Name another folder with -o.`);
+    return atomicWrite(path, text);
+  }
+  if (!resume)
+    throw new UsageError(
+      `${folder} holds a run already. Add --resume to go on with it, or name another folder with -o.`,
+    );
+  if (existing !== text)
+    throw new UsageError(
+      `${folder} holds a run with another configuration or seed. Use those it was started with, or name another folder with -o.`,
+    );
+}
+
 async function publish(
   config: TrainingConfig,
   state: TrainingState,
-  parameters: Parameters<typeof splitFlat>[0],
+  parameters: readonly ParameterSpec[],
   set: readonly DiskImage[],
   folder: string,
   runtime: string,
@@ -156,60 +210,4 @@ async function publish(
     if (!(error instanceof FileError && error.code === "EEXIST")) throw error;
   });
   return path;
-}
-
-/** A run refuses to write over another: it makes its folder, or finds one with the same configuration to resume. */
-async function claimFolder(folder: string, configText: string, resume: boolean): Promise<void> {
-  const path = join(folder, "config.json");
-  const existing = await readFile(path, "utf8").catch(() => null);
-  if (existing !== null && !resume)
-    throw new UsageError(
-      `${folder} holds a run already. Add --resume to go on with it, or name another folder with -o.`,
-    );
-  if (existing !== null && existing !== configText)
-    throw new UsageError(`${folder} holds a run with another configuration. Name another folder with -o.`);
-  await onFile("write", folder, () => mkdir(folder, { recursive: true }));
-  if (existing === null) await atomicWrite(path, configText);
-}
-
-/** Means over LOG_EVERY steps, one JSON line each; written as a whole, so that a resumed run's log has no doubles. */
-class MetricsLog {
-  readonly lines: Metrics[];
-  private readonly path: string;
-  private pending: Metrics[] = [];
-
-  constructor(path: string, lines: Metrics[]) {
-    this.path = path;
-    this.lines = lines;
-  }
-
-  add(metrics: Metrics): void {
-    this.pending.push(metrics);
-    if (metrics.step % LOG_EVERY === 0) this.fold();
-  }
-
-  async write(): Promise<void> {
-    this.fold();
-    await atomicWrite(this.path, this.lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-  }
-
-  private fold(): void {
-    const last = this.pending.at(-1);
-    if (!last) return;
-    const means = Object.keys(last).map((key) => {
-      const total = this.pending.reduce((sum, metrics) => sum + metrics[key as keyof Metrics], 0);
-      return [key, key === "step" ? last.step : total / this.pending.length];
-    });
-    this.lines.push(Object.fromEntries(means));
-    this.pending = [];
-  }
-}
-
-async function readMetrics(folder: string, upTo: number): Promise<Metrics[]> {
-  const text = await onFile("read", folder, () => readFile(join(folder, "metrics.jsonl"), "utf8"));
-  const lines = text
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Metrics);
-  return lines.filter(({ step }) => step <= upTo);
 }

@@ -1,6 +1,6 @@
 /** Reading and writing a trained model's folder on disk. */
 import { basename, join } from "node:path";
-import { publishFolder, readLimited, readText } from "../files/index.ts";
+import { packageFolder, publishFolder, readLimited, readText } from "../files/index.ts";
 import {
   MODEL_FILES,
   type Model,
@@ -8,6 +8,7 @@ import {
   namedTensors,
   paperDecoderOnnx,
   parseModel,
+  WeightsError,
   writeSafetensors,
 } from "../model/index.ts";
 import { sha256 } from "./checkpoint.ts";
@@ -17,11 +18,22 @@ const CARD_LIMIT = 2 ** 20;
 /** Candidates that the exported decoder draws at once. */
 const EXPORTED_BATCH = 8;
 
+/** The model that comes with the package. */
+export function shippedModelFolder(): string {
+  return join(packageFolder(), "models", "paper");
+}
+
 /** @throws {TendrilError} when a file is missing, damaged or of another model */
 export async function readModelFolder(folder: string): Promise<Model> {
   const card = await readText(join(folder, MODEL_FILES.card), CARD_LIMIT);
   const weights = await readLimited(join(folder, MODEL_FILES.weights), WEIGHTS_LIMIT);
-  return parseModel(card, weights, basename(folder));
+  const model = parseModel(card, weights, basename(folder));
+  if (sha256(weights) !== model.card.weightsSha256)
+    throw new WeightsError(
+      "damaged",
+      `${basename(folder)}/${MODEL_FILES.weights} does not match the checksum in ${MODEL_FILES.card}. Copy or train it again.`,
+    );
+  return model;
 }
 
 /** Makes the folder with the model's three files and returns its card. @throws {FileError} when the folder exists */

@@ -1,0 +1,20 @@
+/** `npm run bench`: the measurements behind docs/results, each as a command. */
+import { Command } from "commander";
+import { wholeNumber } from "../src/cli/options.ts";
+import { benchEngine } from "./engine.ts";
+import { engineTable } from "./report.ts";
+
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("npm run bench --").description("Measure Tendril. Each measurement says what it needs.");
+  program
+    .command("engine")
+    .description("training steps and inference, beside PyTorch where it is installed, and in Chromium")
+    .option("--rounds <number>", "turns that each program takes", wholeNumber(1), 10)
+    .option("--threads <number>", "processor threads for each program; 0: as many as there are", wholeNumber(0), 0)
+    .option("--json", "print one JSON object instead of a table", false)
+    .action(async ({ rounds, threads, json }: { rounds: number; threads: number; json: boolean }) => {
+      const result = await benchEngine({ rounds, threads, onProgress: (what) => console.error(what) });
+      console.log(json ? JSON.stringify(result, null, 2) : engineTable(result));
+    });
+  await program.parseAsync([...argv]);
+}

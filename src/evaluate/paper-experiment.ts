@@ -1,0 +1,99 @@
+/**
+ * The paper's experiment (section 3): a trained model on held-out images of disks with held-out partial segmentations,
+ * latents from the prior.
+ */
+import { type PartialSegmentation, Rng } from "../core/index.ts";
+import type { Runtime, Session } from "../engine/index.ts";
+import { LATENT_SIZE, type Model, PAPER_SIZE, paperDecoderOnnx } from "../model/index.ts";
+import { drawPair, makeDiskImage, unionOf } from "../synth/index.ts";
+import { parseConfig } from "../train/index.ts";
+import { type Estimate, estimate } from "./bootstrap.ts";
+import { COVERAGE_CANDIDATES, DISK_MEASURES, type DiskMeasure, measureDisks, type Share } from "./disk-measures.ts";
+
+export const HELD_OUT_IMAGES = 1000;
+
+/** Probability from which a pixel counts. */
+const THRESHOLD = 0.5;
+
+export type DiskReport = Readonly<Record<DiskMeasure, Estimate>>;
+
+/** One held-out image, its input, and candidates for latents from the prior. */
+export interface HeldOut {
+  /** [32, 32], intensities in [0, 1] */
+  readonly image: Float32Array;
+  readonly disks: readonly Uint8Array[];
+  readonly input: PartialSegmentation;
+  readonly candidates: readonly PartialSegmentation[];
+}
+
+/** @param onImage  called after every image with how many are done */
+export async function evaluateOnDisks(
+  model: Model,
+  runtime: Runtime,
+  { images = HELD_OUT_IMAGES, onImage }: { images?: number; onImage?: (done: number) => void } = {},
+): Promise<DiskReport> {
+  const shares: Record<DiskMeasure, Share>[] = [];
+  for await (const { disks, input, candidates } of heldOut(model, runtime, images)) {
+    shares.push(measureDisks(disks, input, candidates));
+    onImage?.(shares.length);
+  }
+  const rng = Rng.seeded(0).at("bootstrap");
+  const names = Object.keys(DISK_MEASURES) as DiskMeasure[];
+  const estimates = names.map((name) => [
+    name,
+    estimate(
+      shares.map((share) => share[name]),
+      rng.at(name),
+    ),
+  ]);
+  return Object.fromEntries(estimates) as Record<DiskMeasure, Estimate>;
+}
+
+/** Held-out images in order; the same for every model that was trained on the same data. */
+export async function* heldOut(model: Model, runtime: Runtime, count: number): AsyncGenerator<HeldOut> {
+  const { data } = parseConfig(JSON.stringify(model.card.config), `${model.card.name}: config`);
+  const root = Rng.seeded(data.seed);
+  const session = await runtime.load(paperDecoderOnnx(model.weights, COVERAGE_CANDIDATES));
+  try {
+    for (let i = 0; i < count; i++) {
+      // The same derivation as the training set's (makeDiskSet), under a key of its own.
+      const { image, disks } = makeDiskImage(root.at("heldout").at(i), data.disks);
+      const rng = root.at("heldout partial segmentations").at(i);
+      const truth = unionOf(disks, 1 + rng.below(2 ** disks.length - 1));
+      const { x } = drawPair(rng, truth, PAPER_SIZE, data.pairs);
+      const candidates = await draw(session, image, x, root.at("heldout latents").at(i));
+      yield { image, disks, input: x, candidates };
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+/** COVERAGE_CANDIDATES candidates for latents from the prior, cut at THRESHOLD. */
+async function draw(session: Session, image: Float32Array, x: PartialSegmentation, rng: Rng) {
+  const shape = [COVERAGE_CANDIDATES, 1, PAPER_SIZE, PAPER_SIZE];
+  const latent = [COVERAGE_CANDIDATES, 1, LATENT_SIZE, LATENT_SIZE];
+  const { partialness, segmentation } = await session.run({
+    image: { data: repeated(image), shape },
+    xm: { data: repeated(x.partialness), shape },
+    xs: { data: repeated(x.segmentation), shape },
+    z: { data: rng.normals(COVERAGE_CANDIDATES * LATENT_SIZE * LATENT_SIZE), shape: latent },
+  });
+  return Array.from({ length: COVERAGE_CANDIDATES }, (_, k): PartialSegmentation => {
+    const area = PAPER_SIZE * PAPER_SIZE;
+    const m = Uint8Array.from(partialness.data.subarray(k * area, (k + 1) * area), isAbove);
+    const s = Uint8Array.from(segmentation.data.subarray(k * area, (k + 1) * area), isAbove);
+    return { width: PAPER_SIZE, height: PAPER_SIZE, partialness: m, segmentation: s };
+  });
+}
+
+function repeated(plane: Float32Array | Uint8Array): Float32Array {
+  const out = new Float32Array(COVERAGE_CANDIDATES * plane.length);
+  for (let k = 0; k < COVERAGE_CANDIDATES; k++) out.set(plane, k * plane.length);
+  return out;
+}
+
+/** Since s = (..) m, s is above the threshold only where m is. */
+function isAbove(probability: number): number {
+  return probability > THRESHOLD ? 1 : 0;
+}
