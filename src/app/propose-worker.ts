@@ -72,13 +72,7 @@ function loadModel(): Promise<Proposer> {
 async function fetchModel(): Promise<Proposer> {
   const [card, weights] = await Promise.all([fetchFile("model.json"), fetchFile("weights.safetensors")]);
   const model = parseModel(new TextDecoder().decode(card), weights, "models/paper");
-  const runtime = webRuntime({
-    threads: Math.min(MOST_THREADS, navigator.hardwareConcurrency),
-    wasmPaths: {
-      mjs: new URL("/assets/ort-wasm-simd-threaded.mjs", self.location.href).href,
-      wasm: new URL("/assets/ort-wasm-simd-threaded.wasm", self.location.href).href,
-    },
-  });
+  const runtime = webRuntime({ threads: Math.min(MOST_THREADS, navigator.hardwareConcurrency) });
   return createProposer(model, runtime);
 }
 
