@@ -5,9 +5,12 @@ const isHidden = ({ name }: { readonly name: string }) => name.startsWith(".");
 
 /** @returns in the order of their names; files dropped singly are kept whatever they are, so that a refusal can be told */
 export async function filesOf(drop: DataTransfer): Promise<File[]> {
-  // The entries must be taken before the first wait: the drop is empty afterwards.
-  const entries = [...drop.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
-  const found = await Promise.all(entries.map((entry) => filesIn(entry)));
+  // Everything must be taken before the first wait: the drop is empty afterwards. What comes from another program may be a file
+  // without a place in a folder.
+  const taken = [...drop.items].map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+  const found = await Promise.all(
+    taken.map(({ entry, file }) => (entry ? filesIn(entry) : Promise.resolve(file ? [file] : []))),
+  );
   return found.flat().sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
 }
 

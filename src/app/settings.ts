@@ -14,6 +14,8 @@ const PARTS: readonly OverlayParts[] = ["both", "fill", "outline"];
 const PEN_SHARE = 1 / 100;
 const BRUSH_SHARE = 1 / 32;
 const LARGEST_SHARE = 1 / 2;
+/** Image pixels. A pen of 750 takes half a second to become pixels. */
+const LARGEST_WIDTH = 500;
 /** One step of `[` or `]`. */
 const SIZE_STEP = 1.2;
 
@@ -59,7 +61,8 @@ export function createSettings() {
     /** Larger by `steps` (smaller when negative), at least by a pixel. */
     resize(steps: number, image: Grid) {
       const set = tool() === "scribble" ? setPenWidth : setBrushWidth;
-      const largest = Math.max(1, Math.round(Math.max(image.width, image.height) * LARGEST_SHARE));
+      const half = Math.round(Math.max(image.width, image.height) * LARGEST_SHARE);
+      const largest = Math.max(1, Math.min(LARGEST_WIDTH, half));
       set((width) => {
         const wanted = Math.round(width * SIZE_STEP ** steps);
         return Math.min(largest, Math.max(1, wanted === width ? width + Math.sign(steps) : wanted));

@@ -1,6 +1,6 @@
 /** The page as a person uses it: the real command, the system's Chromium, real keys and a mouse. */
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import axe from "axe-core";
 import { beforeAll, expect, test } from "vitest";
@@ -247,6 +247,24 @@ test("with no image the page says what to do; a text file is refused by name, an
   await person.waitForStatus("saved");
   expect(existsSync(join(path, "kept/drawn.png"))).toBe(true);
   expect(await person.page.locator(".stage").getAttribute("aria-label")).toContain("drawn.png, 200 by 150 pixels");
+});
+
+test("a folder dropped on the page is opened whole, in the order of its names, and hidden files are passed over", async () => {
+  const path = await folder();
+  await mkdir(join(path, "case/more"), { recursive: true });
+  await writeFile(join(path, "case/slice10.png"), drawnImage(60, 50));
+  await writeFile(join(path, "case/slice9.png"), drawnImage(50, 60));
+  await writeFile(join(path, "case/more/slice11.png"), drawnImage(70, 50));
+  await writeFile(join(path, "case/.hidden"), "nothing to see");
+  const { address } = await annotate(["--project", join(path, "kept")]);
+  const person = await (await Screen.open()).visit(address);
+  await person.page.waitForSelector("text=Drop images or a folder.");
+  await person.drop(join(path, "case"));
+  await person.page.waitForSelector(".stage[aria-label^='slice9.png, 50 by 60 pixels']");
+  expect(await person.page.locator("option").allTextContents()).toEqual(["slice9.png", "slice10.png", "slice11.png"]);
+  expect(await person.notice()).toBe("");
+  await person.press("Control+ArrowRight");
+  await person.page.waitForSelector(".stage[aria-label^='slice10.png, 60 by 50 pixels']");
 });
 
 test("on a narrow screen no control is off the screen", async () => {

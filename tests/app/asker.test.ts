@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { Asker, WorkerError } from "../../src/app/asker.ts";
+import type { Answer, Order } from "../../src/app/worker-messages.ts";
+
+/** The far side of a worker: keeps what it is told until the test lets it answer. */
+class FarSide {
+  readonly orders: Order[] = [];
+  onmessage: (event: { data: Answer }) => void = () => undefined;
+  onerror: (event: { message: string }) => void = () => undefined;
+
+  postMessage(order: Order): void {
+    this.orders.push(order);
+  }
+
+  answer(order: Order): void {
+    this.onmessage({ data: { kind: "proposed", ticket: order.ticket, model: "paper-1", candidates: [] } });
+  }
+}
+
+function asking() {
+  const far = new FarSide();
+  return { far, asker: new Asker(far as unknown as Worker) };
+}
+
+const question = (seed: number) => ({ annotation: new Uint8Array(4), count: 4, seed });
+const soon = () => new Promise((resolve) => setTimeout(resolve));
+
+test("of several questions only the newest is answered, and those in between are never asked", async () => {
+  const { far, asker } = asking();
+  const answers = [asker.ask(question(1)), asker.ask(question(2)), asker.ask(question(3))];
+  await soon();
+  // The first two were replaced before they could be sent.
+  expect(far.orders).toMatchObject([{ seed: 3 }]);
+  const later = asker.ask(question(4));
+  await soon();
+  expect(far.orders).toHaveLength(1);
+  far.answer(far.orders[0]);
+  await soon();
+  expect(far.orders).toMatchObject([{ seed: 3 }, { seed: 4 }]);
+  far.answer(far.orders[1]);
+  expect(await Promise.all(answers)).toEqual([null, null, null]);
+  expect(await later).toMatchObject({ seed: 4, model: "paper-1" });
+});
+
+test("an answer that nobody waits for any more is dropped", async () => {
+  const { far, asker } = asking();
+  const answer = asker.ask(question(1));
+  await soon();
+  asker.drop();
+  far.answer(far.orders[0]);
+  expect(await answer).toBeNull();
+});
+
+test("what the worker could not do is told in its words, and a worker that stops tells everybody", async () => {
+  const { far, asker } = asking();
+  const failing = asker.ask(question(1));
+  await soon();
+  far.onmessage({ data: { kind: "failed", ticket: far.orders[0].ticket, code: "model", message: "No model." } });
+  await expect(failing).rejects.toThrow(WorkerError);
+  await expect(failing).rejects.toThrow("No model.");
+  const hanging = asker.ask(question(2));
+  await soon();
+  far.onerror({ message: "out of memory" });
+  await expect(hanging).rejects.toThrow("The page's worker stopped: out of memory.");
+});
+
+test("the annotation is copied: drawing on does not change what was asked", async () => {
+  const { far, asker } = asking();
+  const annotation = new Uint8Array(4);
+  void asker.ask({ annotation, count: 4, seed: 1 });
+  await soon();
+  annotation[0] = 1;
+  expect(far.orders[0]).toMatchObject({ annotation: new Uint8Array(4) });
+});
