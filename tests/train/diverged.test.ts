@@ -112,7 +112,9 @@ test("an update that is 0 / 0 does not become the trainer's state, though the lo
   const before = initialState(model, Rng.seeded(1));
   const trainer = await Trainer.start(HEALTHY, model, before);
   const set = makeDiskSet(Rng.seeded(1), "train", 1, DISKS);
-  const { terms, finite } = await trainer.step(batchTensors(drawBatch(Rng.seeded(2), set, 1, 32, PAIRS), Rng.seeded(3)));
+  const { terms, finite } = await trainer.step(
+    batchTensors(drawBatch(Rng.seeded(2), set, 1, 32, PAIRS), Rng.seeded(3)),
+  );
   expect(Object.values(terms).every(Number.isFinite)).toBe(true);
   expect(finite).toBe(false);
   expect(trainer.state).toBe(before);
