@@ -86,90 +86,66 @@ function upConvolve(d: Var, weight: Var, channels: number): Var {
   return d.graph.emit("ConvTranspose", [d, weight], [n, channels, 2 * h, 2 * w], attributes);
 }
 
-/** Up to this many channels the k * k products are concatenated into one, as each alone would be too thin for a GEMM. */
-const THIN = 16;
-
 /**
  * Weight gradient: all correlations of `a` with the shifted `b`,
  *
  *   D[i, j, kh, kw] = sum over n, y, x of a[n, i, y, x] * b[n, j, stride * y + kh - p, stride * x + kw - p].
  *
- * Rows are laid out at a common pitch with zeros between them, so that a shift in two dimensions is one shift of the flat
- * row and no copy crosses a row's end; each of the k * k shifts is then one matrix product over the flat axis.
+ * Images are laid out as flat rows at a common pitch with zeros between them, so that a shift in two dimensions is one shift of
+ * the flat image. The k shifts along x are copies of one side, put beside each other as channels; the k shifts along y are copies
+ * of the other side, shifted the other way; so k matrix products over the flat axis give all k * k correlations.
  *
  * @param a  [N, A, H, W]
  * @param b  [N, B, stride * H, stride * W]
  * @returns  [A, B, k, k], k = 2 p + 1
  */
 function correlations(a: Var, b: Var, p: number, stride: 1 | 2): Var {
-  const [n, aChannels, h, w] = a.shape;
+  const [, aChannels, h, w] = a.shape;
   const bChannels = b.shape[1];
   const k = 2 * p + 1;
-  if (k === 1 && stride === 1) {
-    const product = matmul(reshape(a, [n, aChannels, h * w]), swapLast(reshape(b, [n, bChannels, h * w])));
-    return reshape(sum(product, [0]), [aChannels, bChannels, 1, 1]);
-  }
-  // At stride 1 either side can be shifted; the one with fewer channels is cheaper to copy.
-  const shiftsA = stride === 1 && aChannels < bChannels;
-  const moving = shiftsA ? a : b;
-  const pitch = stride === 1 ? w + 2 * p : w + p;
-  const length = h * pitch - (pitch - w);
-  const shifted = shiftedRows(moving, k, stride, pitch, length);
-  if (shiftsA) shifted.reverse(); // moving a by +s is moving b by -s
-  const still = slice(rows(shiftsA ? b : a, pitch), 2, 0, length);
-  const products = Math.min(aChannels, bChannels) <= THIN ? joined : separate;
-  return reshape(products(still, shifted, shiftsA), [aChannels, bChannels, k, k]);
-}
+  // At stride 1 the two can change places, as shifting b by +s is shifting a by -s. Columns are copied twice: the fewer the better.
+  const exchanged = stride === 1 && aChannels < bChannels;
+  const [still, moving] = exchanged ? [b, a] : [a, b];
+  const reach = stride === 1 ? 2 * p : p;
+  const pitch = w + reach;
+  const length = (h + reach) * pitch - reach;
+  const order = Array.from({ length: k }, (_, i) => (exchanged ? k - 1 - i : i));
 
-/** [N, C, H, W] as flat rows at `pitch`, zeros at the end of each: [N, C, H * pitch]. */
-function rows(x: Var, pitch: number): Var {
-  const [n, c, h, w] = x.shape;
-  return reshape(pad(x, [0, 0, 0, 0], [0, 0, 0, pitch - w]), [n, c, h * pitch]);
-}
-
-/** The k * k shifts of x, padded by half a kernel, as flat rows: each [N, C, length], in row-major order of (kh, kw). */
-function shiftedRows(x: Var, k: number, stride: 1 | 2, pitch: number, length: number): Var[] {
-  const p = (k - 1) / 2;
-  const padded = pad(x, [0, 0, p, p], [0, 0, p, p]);
-  const [n, c, h, w] = padded.shape;
-  const phases = stride === 1 ? [reshape(padded, [n, c, h * w])] : phasesOf(padded);
-  return Array.from({ length: k * k }, (_, i) => {
-    const kh = Math.floor(i / k);
-    const kw = i % k;
-    if (stride === 1) return slice(phases[0], 2, kh * pitch + kw, kh * pitch + kw + length);
-    const offset = (kh >> 1) * pitch + (kw >> 1);
-    return slice(phases[(kh & 1) * 2 + (kw & 1)], 2, offset, offset + length);
+  const columns = flatPhases(pad(moving, [0, 0, p, p], [0, 0, p, p]), stride).map((phases) => {
+    const shifts = order.map((kw) => {
+      const offset = Math.floor(kw / stride);
+      return slice(phases[kw % stride], 2, offset, offset + length);
+    });
+    return concat(shifts, 1); // [N, k * channels, length]
   });
+  const rows = flat(pad(still, [0, 0, reach, 0], [0, 0, reach, reach]));
+  const products = order.map((kh) => {
+    const start = (reach - Math.floor(kh / stride)) * pitch;
+    const shifted = slice(rows, 2, start, start + length);
+    return sum(matmul(columns[kh % stride], swapLast(shifted)), [0], { keep: true });
+  });
+  const all = reshape(concat(products, 0), [k, k, moving.shape[1], still.shape[1]]);
+  return transpose(all, exchanged ? [2, 3, 0, 1] : [3, 2, 0, 1]);
 }
 
-/** The four images of every second row and column, flat. SpaceToDepth would do, but WebGPU lacks it. */
-function phasesOf(x: Var): Var[] {
+/** x as flat images [N, C, H * W]: itself at stride 1, every second row and column at stride 2; by first row and column. */
+function flatPhases(x: Var, stride: 1 | 2): Var[][] {
+  if (stride === 1) return [[flat(x)]];
   const [n, c, h, w] = x.shape;
+  // SpaceToDepth would do, but WebGPU lacks it.
   const split = transpose(reshape(x, [n, c, h / 2, 2, w / 2, 2]), [3, 5, 0, 1, 2, 4]);
-  const flat = reshape(split, [4, n, c, (h / 2) * (w / 2)]);
-  return [0, 1, 2, 3].map((i) => reshape(slice(flat, 0, i, i + 1), flat.shape.slice(1)));
+  const phases = reshape(split, [4, n, c, (h / 2) * (w / 2)]);
+  const phase = (i: number) => reshape(slice(phases, 0, i, i + 1), phases.shape.slice(1));
+  return [
+    [phase(0), phase(1)],
+    [phase(2), phase(3)],
+  ];
 }
 
-/** One product for all shifts: [A, B, k * k]. */
-function joined(still: Var, shifted: readonly Var[], shiftsA: boolean): Var {
-  const k2 = shifted.length;
-  const all = concat(shifted, 1);
-  const moving = shifted[0].shape[1];
-  const resting = still.shape[1];
-  if (shiftsA) {
-    const product = sum(matmul(all, swapLast(still)), [0]);
-    return transpose(reshape(product, [k2, moving, resting]), [1, 2, 0]);
-  }
-  const product = sum(matmul(still, swapLast(all)), [0]);
-  return transpose(reshape(product, [resting, k2, moving]), [0, 2, 1]);
-}
-
-/** One product a shift: [A, B, k * k]. */
-function separate(still: Var, shifted: readonly Var[], shiftsA: boolean): Var {
-  const products = shifted.map((moved) =>
-    sum(shiftsA ? matmul(moved, swapLast(still)) : matmul(still, swapLast(moved)), [0], { keep: true }),
-  );
-  return transpose(concat(products, 0), [1, 2, 0]);
+/** [N, C, H * W] */
+function flat(x: Var): Var {
+  const [n, c, h, w] = x.shape;
+  return reshape(x, [n, c, h * w]);
 }
 
 function window(k: number, stride: 1 | 2) {

@@ -76,7 +76,8 @@ export function silu(x: Var): Var {
 }
 
 export function relu(x: Var): Var {
-  return unary("Relu", x, (d, y) => where(positive(y), d, scale(d, 0)));
+  // A product with 0 and 1 takes half as long as a choice between d and 0.
+  return unary("Relu", x, (d, y) => mul(d, x.graph.emit("Cast", [positive(y)], x.shape, { to: FLOAT })));
 }
 
 /** x where positive, slope * x elsewhere. */
@@ -130,6 +131,9 @@ export function sumTo(x: Var, shape: Shape): Var {
     .filter((axis) => axis < missing || shape[axis - missing] !== x.shape[axis]);
   return reshape(sum(x, axes, { keep: true }), shape);
 }
+
+/** ONNX's number for float32. */
+const FLOAT = 1;
 
 /** The name of a boolean tensor, true where x > 0. Not differentiable. */
 function positive(x: Var): Var {

@@ -5,11 +5,18 @@
  * draws (k-medoids, Kaufman & Rousseeuw 1987: the best first, then swaps while they help). The distance is 1 - Dice over what two draws add,
  * where a cell counts as shared only when both add it with the same label. No randomness: the same draws give the same choice.
  */
+import { type CellProbabilities, isInside, isSegmented } from "./window.ts";
 
-/** What a draw makes of a cell that the input leaves open. */
+/** Labels of a cell. */
 export const NOTHING = 0;
 export const OUTSIDE = 1;
 export const INSIDE = 2;
+
+/** What a draw makes of cell i, whether the input is segmented there or not. */
+export function labelOf({ partialness, segmentation }: CellProbabilities, i: number): number {
+  if (!isSegmented(partialness[i])) return NOTHING;
+  return isInside(partialness[i], segmentation[i]) ? INSIDE : OUTSIDE;
+}
 
 /** One label a cell, NOTHING where the input is segmented already. */
 export type AddedLabels = Uint8Array;

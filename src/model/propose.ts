@@ -1,8 +1,8 @@
 /**
  * Candidates for one image and partial segmentation: the centre of the product.
  *
- *   the window around what has been segmented -> the network's input -> draws for latents z ~ N(0, I) -> candidates that
- *   differ (`choose.ts`) -> placed back on the image's own pixels, with the input kept exactly
+ *   the window around what has been segmented -> the network's input -> draws for latents z ~ N(0, I), without specks ->
+ *   candidates that differ (`choose.ts`) -> placed back on the image's own pixels, with the input kept exactly
  */
 import {
   type Box,
@@ -14,14 +14,13 @@ import {
   UsageError,
 } from "../core/index.ts";
 import type { HostTensor, Runtime, Session } from "../engine/index.ts";
-import { type AddedLabels, choose, INSIDE, NOTHING, OUTSIDE } from "./choose.ts";
+import { type AddedLabels, choose, labelOf, NOTHING } from "./choose.ts";
 import type { Model } from "./model-file.ts";
 import { LATENT_SIZE, PAPER_SIZE, paperDecoderOnnx } from "./paper.ts";
+import { withoutSpecks } from "./specks.ts";
 import {
   boxOf,
   type CellProbabilities,
-  isInside,
-  isSegmented,
   placeBack,
   placeWindow,
   type Reading,
@@ -98,7 +97,8 @@ async function propose(
   if (!(box.width > 0 && box.height > 0))
     throw new ShapeError(`The window at ${window.x}, ${window.y} of size ${window.size} holds no pixel of the image.`);
   const reading = readWindow(image, partial, window, PAPER_SIZE);
-  const draws = await decode(session, reading, rng);
+  const drawn = await decode(session, reading, rng);
+  const draws = drawn.map((draw) => withoutSpecks(draw, reading.xm, PAPER_SIZE));
   const chosen = choose(
     draws.map((draw) => addedLabels(draw, reading)),
     count,
@@ -131,11 +131,8 @@ async function decode(session: Session, { image, xm, xs }: Reading, rng: Rng): P
 }
 
 /** What a draw adds to the image's open cells. */
-function addedLabels({ partialness, segmentation }: CellProbabilities, { xm, onImage }: Reading): AddedLabels {
-  return Uint8Array.from(xm, (segmented, i) => {
-    if (segmented || !onImage[i] || !isSegmented(partialness[i])) return NOTHING;
-    return isInside(partialness[i], segmentation[i]) ? INSIDE : OUTSIDE;
-  });
+function addedLabels(draw: CellProbabilities, { xm, onImage }: Reading): AddedLabels {
+  return Uint8Array.from(xm, (segmented, i) => (segmented || !onImage[i] ? NOTHING : labelOf(draw, i)));
 }
 
 /** @returns [DRAWS, 1, PAPER_SIZE, PAPER_SIZE], the same plane for every draw */

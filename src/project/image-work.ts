@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { atomicWrite, inside, onFile, readLimited } from "../files/index.ts";
+import { atomicWrite, FileError, inside, onFile, readLimited } from "../files/index.ts";
 import { decodeImage, encodeMaskPng } from "../image/index.ts";
 import { INSIDE } from "./annotation.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
@@ -41,13 +41,14 @@ export class ImageWork {
     const name = basename(imagePath);
     const { width, height } = decodeImage(bytes, name);
     await readProjectFile(dirname(imagePath));
+    await requireOwnLabels(dirname(imagePath));
     const header: JournalHeader = { tendril: 1, image: name, width, height, sha256: sha256(bytes) };
-    return new ImageWork(imagePath, await Journal.open(besideImage(imagePath, ".journal"), header));
+    const prepare = () => prepareFolder(dirname(imagePath));
+    return new ImageWork(imagePath, await Journal.open(besideImage(imagePath, ".journal"), header, { prepare }));
   }
 
   /** As `Journal.append`; the first one makes the folder and the project file. */
-  async append(after: number, values: readonly unknown[]): Promise<number> {
-    if (values.length > 0 && after === 0) await this.prepareFolder();
+  append(after: number, values: readonly unknown[]): Promise<number> {
     return this.journal.append(after, values);
   }
 
@@ -66,7 +67,7 @@ export class ImageWork {
   /** Writes the mask as a whole, or leaves the old one. */
   async export(): Promise<ExportedMask> {
     const mask = await this.mask();
-    await this.prepareFolder();
+    await prepareFolder(dirname(this.imagePath));
     await atomicWrite(besideImage(this.imagePath, "_seg.png"), mask.png);
     return mask;
   }
@@ -74,14 +75,21 @@ export class ImageWork {
   close(): Promise<void> {
     return this.journal.close();
   }
+}
 
-  /** @throws {FileError} code "outside" when `labels` is a link to a place outside the image's folder */
-  private async prepareFolder(): Promise<void> {
-    const folder = dirname(this.imagePath);
-    const labels = join(folder, LABELS_FOLDER);
-    await onFile("write", labels, () => mkdir(labels, { recursive: true }));
+async function prepareFolder(folder: string): Promise<void> {
+  const labels = join(folder, LABELS_FOLDER);
+  await onFile("write", labels, () => mkdir(labels, { recursive: true }));
+  await requireOwnLabels(folder);
+  await ensureProjectFile(folder);
+}
+
+/** @throws {FileError} code "outside" when `labels` is a link to a place outside the image's folder */
+async function requireOwnLabels(folder: string): Promise<void> {
+  try {
     await inside(folder, LABELS_FOLDER);
-    await ensureProjectFile(folder);
+  } catch (cause) {
+    if (!(cause instanceof FileError && cause.code === "ENOENT")) throw cause;
   }
 }
 

@@ -83,6 +83,12 @@ export function journalLine(value: JournalHeader | Action): Buffer {
 export type JournalFile = Pick<FileHandle, "write" | "sync" | "truncate" | "stat" | "close">;
 export type OpenFile = (path: string, flags: string) => Promise<JournalFile>;
 
+export interface JournalOptions {
+  readonly openFile?: OpenFile;
+  /** Called before the first line of a new journal is written. */
+  readonly prepare?: () => Promise<void>;
+}
+
 /** A journal that one session reads and appends to. */
 export class Journal {
   readonly path: string;
@@ -92,6 +98,7 @@ export class Journal {
   private readonly saved: Action[];
   private history: History;
   private readonly openFile: OpenFile;
+  private readonly prepare: (() => Promise<void>) | undefined;
   /** Opened by the first append: looking at an image leaves no trace on disk. */
   private file: JournalFile | undefined;
   private end: number;
@@ -99,13 +106,14 @@ export class Journal {
   private size: number | null;
   private queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, header: JournalHeader, content: JournalContent, openFile: OpenFile) {
+  private constructor(path: string, header: JournalHeader, content: JournalContent, options: JournalOptions) {
     this.path = path;
     this.header = header;
     this.cut = content.cut;
     this.saved = [...content.actions];
     this.history = replayed(path, header, content.actions);
-    this.openFile = openFile;
+    this.openFile = options.openFile ?? open;
+    this.prepare = options.prepare;
     this.end = content.end;
     this.size = content.end + content.cut;
   }
@@ -116,8 +124,8 @@ export class Journal {
    * @throws {JournalError} when the file is not this image's journal; it is left as it is
    * @throws {FileError} when it cannot be read
    */
-  static async open(path: string, header: JournalHeader, openFile: OpenFile = open): Promise<Journal> {
-    return new Journal(path, header, await readJournal(path, header), openFile);
+  static async open(path: string, header: JournalHeader, options: JournalOptions = {}): Promise<Journal> {
+    return new Journal(path, header, await readJournal(path, header), options);
   }
 
   /** The actions on disk, oldest first. */
@@ -194,6 +202,7 @@ export class Journal {
     if (this.end === 0) {
       const line = journalLine(this.header);
       await this.requireAbsentOrTorn();
+      await this.prepare?.();
       await atomicWrite(this.path, line);
       // The folder may be new as well, and its name stands in its parent.
       await syncFolder(dirname(dirname(this.path)));

@@ -72,9 +72,8 @@ test("a candidate never changes a pixel that is decided already, drawn by hand o
       const delta = takeDelta(history.annotation, everything, { x: 0, y: 0 });
       const candidate = { model: "paper", seed: 0, place: 1, offered: 1, support: 1 };
       perform(history, { kind: "take", candidate, delta, at: 0 });
-      history.annotation.data.forEach((value, i) => {
-        expect(value).toBe(before[i] & SEGMENTED ? before[i] : SEGMENTED | INSIDE);
-      });
+      const expected = before.map((value) => (value & SEGMENTED ? value : SEGMENTED | INSIDE));
+      expect(history.annotation.data).toEqual(expected);
     }),
   );
 });
@@ -105,9 +104,7 @@ test("the model sees inside only where something is decided", () => {
   fc.assert(
     fc.property(seed, (seed) => {
       const { partialness, segmentation } = partialOf(session(seed, 25).history.annotation);
-      segmentation.forEach((value, i) => {
-        expect(value).toBeLessThanOrEqual(partialness[i]);
-      });
+      expect(segmentation.every((value, i) => value <= partialness[i])).toBe(true);
     }),
   );
 });

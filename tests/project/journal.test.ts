@@ -211,7 +211,7 @@ describe("a disk that fails at any call loses nothing that was saved, and the sa
     for (let failing = 1; failing < 60; failing++) {
       const path = await journalIn();
       const disk = failingDisk(failing, code);
-      const journal = await Journal.open(path, HEADER, disk.open);
+      const journal = await Journal.open(path, HEADER, { openFile: disk.open });
       let refused = 0;
       for (let i = 0; i < actions.length; ) {
         try {
@@ -234,13 +234,15 @@ describe("a disk that fails at any call loses nothing that was saved, and the sa
 
   test("a short write is gone on with", async () => {
     const path = await journalIn();
-    const journal = await Journal.open(path, HEADER, async (path, flags) => {
-      const file = await open(path, flags);
-      return {
-        ...bound(file),
-        write: ((buffer: Buffer, offset: number, length: number, position: number) =>
-          file.write(buffer, offset, Math.min(length, 10), position)) as JournalFile["write"],
-      };
+    const journal = await Journal.open(path, HEADER, {
+      openFile: async (path, flags) => {
+        const file = await open(path, flags);
+        return {
+          ...bound(file),
+          write: ((buffer: Buffer, offset: number, length: number, position: number) =>
+            file.write(buffer, offset, Math.min(length, 10), position)) as JournalFile["write"],
+        };
+      },
     });
     await journal.append(0, actions);
     await journal.close();

@@ -1,0 +1,123 @@
+/** The local server's interface, as the page uses it (the table in docs/architecture.md). Replies are checked here, once. */
+import { z } from "zod";
+import { TendrilError } from "../core/index.ts";
+import { parseAction } from "../project/action-schema.ts";
+import type { Action } from "../project/annotation.ts";
+
+/** The server refused (status 400 and up), answered nonsense, or did not answer at all (status 0). */
+export class ApiError extends TendrilError {
+  readonly status: number;
+
+  constructor(status: number, code: string, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+    this.status = status;
+  }
+}
+
+const imageList = z.object({
+  project: z.string(),
+  /** Where dropped images are kept, as a person would write it. */
+  folder: z.string(),
+  images: z.array(z.object({ id: z.string(), name: z.string(), actions: z.number() })),
+  refused: z.array(z.object({ name: z.string(), message: z.string() })).default([]),
+});
+
+const sessionReply = z.object({
+  writer: z.boolean(),
+  image: z.object({ name: z.string(), width: z.number(), height: z.number(), sha256: z.string() }),
+  actions: z.array(z.unknown()),
+  cut: z.number(),
+});
+
+const saved = z.object({ saved: z.number() });
+const exported = z.object({ path: z.string(), inside: z.number() });
+const uploaded = z.object({ id: z.string() });
+const refusal = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+export type ImageList = z.infer<typeof imageList>;
+export type ListedImage = ImageList["images"][number];
+export type Session = Omit<z.infer<typeof sessionReply>, "actions"> & { readonly actions: readonly Action[] };
+
+/** A request without an answer for so long counts as lost, milliseconds; a dead server refuses at once. */
+const PATIENCE = 20_000;
+
+export class Api {
+  /** Of this start of the server; a new start has a new one. */
+  token: string;
+  private readonly tab: string;
+
+  /** @param tab  names this tab to the server, which lets one tab write */
+  constructor(token: string, tab: string) {
+    this.token = token;
+    this.tab = tab;
+  }
+
+  images(): Promise<ImageList> {
+    return this.json("GET", "/api/images", imageList);
+  }
+
+  async file(id: string): Promise<Uint8Array> {
+    return new Uint8Array(await (await this.request("GET", `${pathOf(id)}/file`)).arrayBuffer());
+  }
+
+  async session(id: string): Promise<Session> {
+    const reply = await this.json("POST", `${pathOf(id)}/session`, sessionReply, { tab: this.tab });
+    return { ...reply, actions: reply.actions.map((action) => parseAction(action, reply.image)) };
+  }
+
+  /** @returns how many actions are on disk and synced */
+  async append(id: string, after: number, actions: readonly Action[]): Promise<number> {
+    return (await this.json("POST", `${pathOf(id)}/actions`, saved, { tab: this.tab, after, actions })).saved;
+  }
+
+  export(id: string): Promise<{ path: string; inside: number }> {
+    return this.json("POST", `${pathOf(id)}/export`, exported, { tab: this.tab });
+  }
+
+  async mask(id: string): Promise<Blob> {
+    return (await this.request("GET", `${pathOf(id)}/mask`)).blob();
+  }
+
+  async upload(file: File): Promise<string> {
+    const path = `/api/images?name=${encodeURIComponent(file.name)}`;
+    const response = await this.request("POST", path, file, "application/octet-stream");
+    return this.parsed(await response.json(), uploaded).id;
+  }
+
+  private async json<T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const response = await this.request(method, path, text, "application/json");
+    return this.parsed(await response.json(), schema);
+  }
+
+  private parsed<T>(reply: unknown, schema: z.ZodType<T>): T {
+    const { success, data, error } = schema.safeParse(reply);
+    if (!success)
+      throw new ApiError(502, "bad-reply", "The server is of another version than this page. Reload the page.", {
+        cause: error,
+      });
+    return data;
+  }
+
+  private async request(method: string, path: string, body?: BodyInit, type = "text/plain"): Promise<Response> {
+    const headers: Record<string, string> = { "x-tendril-token": this.token };
+    if (body !== undefined) headers["content-type"] = type;
+    const response = await fetch(path, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      signal: AbortSignal.timeout(PATIENCE),
+    }).catch((cause: unknown) => {
+      throw new ApiError(0, "unreachable", `Lost the server at ${location.host}.`, { cause });
+    });
+    if (response.ok) return response;
+    const said = refusal.safeParse(await response.json().catch(() => null));
+    throw said.success
+      ? new ApiError(response.status, said.data.error.code, said.data.error.message)
+      : new ApiError(response.status, "refused", `The server refused ${method} ${path} (${response.status}).`);
+  }
+}
+
+function pathOf(id: string): string {
+  return `/api/images/${encodeURIComponent(id)}`;
+}

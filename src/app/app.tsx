@@ -1,0 +1,144 @@
+/** The page: strips, image, gallery, and what is shown when there is no image. */
+import { createSignal, Match, onCleanup, onMount, Show, Switch } from "solid-js";
+import { StatusLine, ToolStrip, TopBar } from "./bars.tsx";
+import { filesOf } from "./dropped-files.ts";
+import { Gallery } from "./gallery.tsx";
+import { createHand } from "./hand.ts";
+import { KeySheet } from "./key-sheet.tsx";
+import { listen, type Page } from "./keys.ts";
+import { Stage } from "./stage.tsx";
+import type { Store } from "./store.ts";
+
+export function App({ store }: { readonly store: Store }) {
+  const hand = createHand(store);
+  const [isDropping, setDropping] = createSignal(false);
+  const [isByKeyboard, setByKeyboard] = createSignal(false);
+  let chooser!: HTMLInputElement;
+  const page: Page = { store, hand, chooseFiles: () => chooser.click() };
+
+  onMount(() => {
+    onCleanup(listen(page));
+    onCleanup(listenToDrops(store, setDropping));
+    onCleanup(listenToTabbing(setByKeyboard));
+  });
+
+  return (
+    <div
+      class="page"
+      classList={{
+        bare: !store.settings.arePanelsShown(),
+        dropping: isDropping(),
+        "by-keyboard": isByKeyboard() || hand.isKeyboard(),
+      }}
+    >
+      <TopBar page={page} />
+      <ToolStrip page={page} />
+      <main>
+        <Stage store={store} hand={hand} />
+        <Show when={isSlow(store)}>
+          <div class="progress" role="progressbar" aria-label="Looking for candidates" />
+        </Show>
+        <Instead page={page} />
+      </main>
+      <Gallery store={store} />
+      <StatusLine store={store} hand={hand} />
+      <KeySheet store={store} />
+      <p class="unseen" aria-live="polite">
+        {store.announcement()}
+      </p>
+      <input
+        ref={chooser}
+        hidden
+        type="file"
+        accept="image/png"
+        multiple
+        onChange={(event) => {
+          void store.addFiles([...(event.currentTarget.files ?? [])]);
+          event.currentTarget.value = "";
+        }}
+      />
+    </div>
+  );
+}
+
+/** Where no image is: why, and what to do. */
+function Instead({ page }: { readonly page: Page }) {
+  const { store } = page;
+  return (
+    <Switch>
+      <Match when={store.page().kind === "empty"}>
+        <div class="instead">
+          <div class="drop-zone">
+            <p class="lead">Drop images or a folder.</p>
+            <p>Nothing leaves this computer.</p>
+            <button type="button" onClick={() => page.chooseFiles()}>
+              Choose images
+            </button>
+            <p class="small">Gray PNG, 8 or 16 bits; color becomes luminance.</p>
+            <p class="small">{`They are kept in ${store.list().folder}.`}</p>
+          </div>
+        </div>
+      </Match>
+      <Match when={opening(store)}>{(name) => <p class="instead quiet">{`Opening ${name()} …`}</p>}</Match>
+      <Match when={refusal(store)}>
+        {(why) => (
+          <div class="instead" role="alert">
+            <p class="refused">{why()}</p>
+          </div>
+        )}
+      </Match>
+    </Switch>
+  );
+}
+
+function listenToTabbing(setByKeyboard: (isByKeyboard: boolean) => void): () => void {
+  const key = (event: KeyboardEvent) => {
+    if (event.key === "Tab") setByKeyboard(true);
+  };
+  const pointer = () => setByKeyboard(false);
+  window.addEventListener("keydown", key);
+  window.addEventListener("pointerdown", pointer);
+  return () => {
+    window.removeEventListener("keydown", key);
+    window.removeEventListener("pointerdown", pointer);
+  };
+}
+
+function listenToDrops(store: Store, setDropping: (isDropping: boolean) => void): () => void {
+  const over = (event: DragEvent) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    setDropping(true);
+  };
+  const leave = (event: DragEvent) => {
+    if (!event.relatedTarget) setDropping(false);
+  };
+  const drop = async (event: DragEvent) => {
+    event.preventDefault();
+    setDropping(false);
+    if (event.dataTransfer) await store.addFiles(await filesOf(event.dataTransfer));
+  };
+  window.addEventListener("dragover", over);
+  window.addEventListener("dragleave", leave);
+  window.addEventListener("drop", drop);
+  return () => {
+    window.removeEventListener("dragover", over);
+    window.removeEventListener("dragleave", leave);
+    window.removeEventListener("drop", drop);
+  };
+}
+
+function isSlow(store: Store): boolean {
+  const state = store.offerState();
+  return state.kind === "asking" && state.slow;
+}
+
+function opening(store: Store): string | null {
+  const state = store.page();
+  return state.kind === "opening" ? state.name : null;
+}
+
+function refusal(store: Store): string | null {
+  const state = store.page();
+  return state.kind === "refused" ? state.why : null;
+}

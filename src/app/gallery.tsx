@@ -1,0 +1,254 @@
+/** The candidates beside the image: small to large, all in one crop, each showing only what it does differently. */
+import { createEffect, createMemo, createSignal, For, Match, onCleanup, onMount, Switch } from "solid-js";
+import type { Grid } from "../core/index.ts";
+import type { Offer } from "./asker.ts";
+import {
+  type Crop,
+  cropOf,
+  growthWords,
+  membersOf,
+  placeWords,
+  sampleCrop,
+  type TileKind,
+  takenOf,
+  tileKind,
+} from "./offer-raster.ts";
+import type { OpenImage } from "./open-image.ts";
+import type { Store } from "./store.ts";
+
+/** Azure over gray, how much of it. */
+const ADDS_ALPHA = 0.72;
+const AZURE = [59, 167, 255];
+const AMBER = [255, 176, 0];
+/** Amber dots stand this far apart and are this large, CSS pixels. */
+const DOT_PITCH = 6;
+const DOT = 2;
+const TILE_GROUND = 0x12;
+
+/** What all tiles of an offer have in common. */
+interface Sheet {
+  readonly crop: Crop;
+  readonly raster: Grid;
+  readonly members: Uint8Array;
+  readonly taken: Uint8Array;
+  readonly gray: Uint8Array;
+}
+
+export function Gallery({ store }: { readonly store: Store }) {
+  const [tileSize, setTileSize] = createSignal<Grid>({ width: 160, height: 120 });
+  const sheet = createMemo(() => {
+    const offer = store.offer();
+    const open = store.openImage();
+    return offer && open ? sheetOf(offer, open, tileSize(), store.settings.window()) : null;
+  });
+
+  return (
+    <section class="gallery" aria-label="Candidates">
+      <Switch>
+        <Match when={store.offerState().kind === "asking"}>
+          <p class="hint">{isSlow(store) ? "Still looking. You can go on drawing." : ""}</p>
+        </Match>
+        <Match when={store.offer()}>
+          {(offer) => (
+            <ol class="tiles">
+              <For each={offer().candidates}>
+                {(_, place) => (
+                  <Tile store={store} offer={offer()} place={place()} sheet={sheet()!} onSize={setTileSize} />
+                )}
+              </For>
+            </ol>
+          )}
+        </Match>
+        <Match when={store.offerState().kind === "nothing-larger"}>
+          <p class="hint">
+            <strong>No larger region found.</strong> Add a scribble where it should grow, or press <kbd>N</kbd>.
+          </p>
+        </Match>
+        <Match when={failure(store)}>{(why) => <p class="hint warning">{why()}</p>}</Match>
+        <Match when={store.openImage()}>{(open) => <Hint store={store} open={open()} />}</Match>
+      </Switch>
+    </section>
+  );
+}
+
+function Hint({ store, open }: { readonly store: Store; readonly open: OpenImage }) {
+  const isUntouched = () => {
+    store.revision();
+    return open.history.done.length === 0;
+  };
+  return (
+    <Switch>
+      <Match when={store.isReadOnly()}>
+        <p class="hint">Another tab is drawing on this image. This one shows what is saved there.</p>
+      </Match>
+      <Match when={isUntouched()}>
+        <div class="hint">
+          <svg class="ghost" viewBox="0 0 120 64" aria-hidden="true">
+            <path class="ghost-inside" d="M18 40 C 34 14, 50 52, 66 26 S 92 30, 100 20" />
+            <path class="ghost-outside" d="M14 58 C 44 50, 80 62, 108 50" />
+          </svg>
+          <p>Draw inside it. Right button: outside.</p>
+        </div>
+      </Match>
+      <Match when={true}>
+        <p class="hint">
+          Scribble to be offered more, or press <kbd>R</kbd>.
+        </p>
+      </Match>
+    </Switch>
+  );
+}
+
+function Tile(props: {
+  readonly store: Store;
+  readonly offer: Offer;
+  readonly place: number;
+  readonly sheet: Sheet;
+  onSize(size: Grid): void;
+}) {
+  let canvas!: HTMLCanvasElement;
+  const { store } = props;
+  const candidate = () => props.offer.candidates[props.place];
+  const count = () => props.offer.candidates.length;
+  const inside = store.openImage()?.inside ?? 0;
+  const growth = () => growthWords(candidate().added.inside, inside);
+  const place = () => placeWords(props.sheet.members, props.sheet.taken, props.sheet.raster, props.place, count());
+  const support = () => Math.round(100 * candidate().support);
+  const isLikeliest = () =>
+    count() > 1 && props.offer.candidates.every(({ support: other }) => other <= candidate().support);
+
+  createEffect(() => drawTile(canvas, props.sheet, props.place, count()));
+  onMount(() => {
+    const observer = new ResizeObserver(
+      ([
+        {
+          contentRect: { width, height },
+        },
+      ]) => {
+        if (props.place === 0 && width > 0 && height > 0) props.onSize({ width, height });
+      },
+    );
+    observer.observe(canvas);
+    onCleanup(() => observer.disconnect());
+  });
+
+  const behind = () => `${support()} % of the draws stand behind it${isLikeliest() ? ", the most likely" : ""}`;
+
+  return (
+    <li>
+      <button
+        type="button"
+        class="tile"
+        classList={{ previewed: store.previewed() === props.place }}
+        title={`Take it (${props.place + 1}); ${behind()}`}
+        onClick={() => store.take(props.place)}
+        onPointerEnter={() => store.preview(props.place)}
+        onPointerLeave={() => store.preview(null)}
+        onFocus={() => store.preview(props.place)}
+        onBlur={() => store.preview(null)}
+      >
+        <canvas ref={canvas} />
+        <span class="caption">
+          <kbd classList={{ likeliest: isLikeliest() }}>{props.place + 1}</kbd>
+          <span class="growth">{growth()}</span>
+          <span class="place">{place()}</span>
+        </span>
+        <span class="support" aria-hidden="true">
+          <span style={{ width: `${support()}%` }} />
+        </span>
+        <span class="unseen">{behind()}</span>
+      </button>
+    </li>
+  );
+}
+
+function isSlow(store: Store): boolean {
+  const state = store.offerState();
+  return state.kind === "asking" && state.slow;
+}
+
+function failure(store: Store): string | null {
+  const state = store.offerState();
+  return state.kind === "failed" ? state.why : null;
+}
+
+function sheetOf(
+  { candidates }: Offer,
+  open: OpenImage,
+  tile: Grid,
+  { low, high }: { low: number; high: number },
+): Sheet {
+  const { annotation } = open.history;
+  const crop = cropOf(candidates, annotation, tile.width / tile.height);
+  const raster = {
+    width: Math.max(1, Math.round(tile.width * devicePixelRatio)),
+    height: Math.max(1, Math.round(tile.height * devicePixelRatio)),
+  };
+  // The halving whose pixels are about a tile's pixels: nearest neighbours in the image itself would flicker.
+  const halvings = Math.max(0, Math.floor(Math.log2(crop.width / raster.width)));
+  const index = Math.min(open.levels.length - 1, halvings);
+  const level = open.levels[index];
+  const gray = sampleCrop(open.image, crop, raster, (x, y) => {
+    const value = level.data[(y >> index) * level.width + (x >> index)];
+    return Math.min(255, Math.max(0, (255 * (value - low)) / (high - low)));
+  });
+  return {
+    crop,
+    raster,
+    members: membersOf(candidates, annotation, crop, raster),
+    taken: takenOf(annotation, crop, raster),
+    gray,
+  };
+}
+
+function drawTile(canvas: HTMLCanvasElement, sheet: Sheet, candidate: number, count: number): void {
+  const { width, height } = sheet.raster;
+  const kinds = Array.from(sheet.members, (bits, i) => tileKind(bits, candidate, count, sheet.taken[i] === 1));
+  const pixels = new ImageData(width, height);
+  for (let i = 0; i < kinds.length; i++) {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    pixels.data.set(colorOf(kinds[i], sheet.gray[i] || TILE_GROUND, x, y), 4 * i);
+    pixels.data[4 * i + 3] = 255;
+  }
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d")!;
+  context.putImageData(pixels, 0, 0);
+  strokeShared(context, kinds, sheet.raster);
+}
+
+function colorOf(kind: TileKind, gray: number, x: number, y: number): [number, number, number] {
+  if (kind === "adds")
+    return AZURE.map((channel) => channel * ADDS_ALPHA + gray * (1 - ADDS_ALPHA)) as [number, number, number];
+  const pitch = Math.round(DOT_PITCH * devicePixelRatio);
+  const dot = Math.round(DOT * devicePixelRatio);
+  if (kind === "leaves" && x % pitch < dot && y % pitch < dot) return [...AMBER] as [number, number, number];
+  return [gray, gray, gray];
+}
+
+/** A thin white line, dark-cased, around what all candidates share. */
+function strokeShared(context: CanvasRenderingContext2D, kinds: readonly TileKind[], { width, height }: Grid): void {
+  const path = new Path2D();
+  const isShared = (x: number, y: number) =>
+    x >= 0 && y >= 0 && x < width && y < height && kinds[y * width + x] === "shared";
+  for (let y = 0; y <= height; y++) {
+    for (let x = 0; x <= width; x++) {
+      const here = isShared(x, y);
+      if (here !== isShared(x, y - 1)) {
+        path.moveTo(x, y);
+        path.lineTo(x + 1, y);
+      }
+      if (here !== isShared(x - 1, y)) {
+        path.moveTo(x, y);
+        path.lineTo(x, y + 1);
+      }
+    }
+  }
+  context.lineCap = "square";
+  context.lineWidth = 3 * devicePixelRatio;
+  context.strokeStyle = "rgba(0, 0, 0, 0.55)";
+  context.stroke(path);
+  context.lineWidth = 1.25 * devicePixelRatio;
+  context.strokeStyle = "#ffffff";
+  context.stroke(path);
+}

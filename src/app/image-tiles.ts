@@ -1,0 +1,81 @@
+/** The image drawn in squares of the pyramid: only what is on the screen is windowed, and kept while the window stays. */
+
+import type { Level } from "./pyramid.ts";
+import { levelFor, type View } from "./view.ts";
+import { grayTable, type WindowLevel } from "./window-level.ts";
+
+const TILE = 512;
+/** Squares kept, 1 MB each. */
+const KEPT = 96;
+/** From this many device pixels an image pixel on, pixels are shown as the squares they are. */
+const SQUARE_PIXELS_FROM = 3;
+
+export class ImageTiles {
+  private readonly tiles = new Map<string, OffscreenCanvas>();
+  private table: Uint32Array;
+  private readonly levels: readonly Level[];
+  private readonly maximum: number;
+
+  constructor(levels: readonly Level[], maximum: number, window: WindowLevel) {
+    this.levels = levels;
+    this.maximum = maximum;
+    this.table = grayTable(window, maximum);
+  }
+
+  setWindow(window: WindowLevel): void {
+    this.table = grayTable(window, this.maximum);
+    this.tiles.clear();
+  }
+
+  /** Draws what of the image is on the canvas; `context` has device pixels as its unit. */
+  draw(context: CanvasRenderingContext2D, view: View, devicePixels: number): void {
+    const index = levelFor(view, devicePixels, this.levels.length);
+    const level = this.levels[index];
+    const pixel = view.scale * devicePixels * 2 ** index;
+    const { width, height } = context.canvas;
+    const left = view.x * devicePixels;
+    const top = view.y * devicePixels;
+    context.imageSmoothingEnabled = view.scale * devicePixels < SQUARE_PIXELS_FROM;
+    const step = TILE * pixel;
+    for (let ty = Math.max(0, Math.floor(-top / step)); ty * TILE < level.height && top + ty * step < height; ty++) {
+      for (let tx = Math.max(0, Math.floor(-left / step)); tx * TILE < level.width && left + tx * step < width; tx++) {
+        const tile = this.tile(index, tx, ty);
+        // Whole device pixels at the seams: fractional edges would let the background shine through.
+        const x0 = Math.round(left + tx * step);
+        const y0 = Math.round(top + ty * step);
+        const x1 = Math.round(left + tx * step + tile.width * pixel);
+        const y1 = Math.round(top + ty * step + tile.height * pixel);
+        context.drawImage(tile, x0, y0, x1 - x0, y1 - y0);
+      }
+    }
+  }
+
+  private tile(index: number, tx: number, ty: number): OffscreenCanvas {
+    const key = `${index}/${tx}/${ty}`;
+    const kept = this.tiles.get(key);
+    if (kept) {
+      this.tiles.delete(key);
+      this.tiles.set(key, kept);
+      return kept;
+    }
+    const made = this.render(this.levels[index], tx * TILE, ty * TILE);
+    this.tiles.set(key, made);
+    if (this.tiles.size > KEPT) this.tiles.delete(this.tiles.keys().next().value!);
+    return made;
+  }
+
+  private render(level: Level, x: number, y: number): OffscreenCanvas {
+    const width = Math.min(TILE, level.width - x);
+    const height = Math.min(TILE, level.height - y);
+    const pixels = new ImageData(width, height);
+    const words = new Uint32Array(pixels.data.buffer);
+    for (let row = 0; row < height; row++) {
+      const from = (y + row) * level.width + x;
+      for (let column = 0; column < width; column++)
+        words[row * width + column] = this.table[level.data[from + column]];
+    }
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+    return canvas;
+  }
+}

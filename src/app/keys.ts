@@ -1,0 +1,305 @@
+/** Every action of the page in one table: the keyboard, the tooltips and the key sheet come from it. */
+import type { Hand } from "./hand.ts";
+import type { Store } from "./store.ts";
+import { fitView, type Point, toImage } from "./view.ts";
+
+export interface Page {
+  readonly store: Store;
+  readonly hand: Hand;
+  /** Opens the system's file dialog. */
+  chooseFiles(): void;
+}
+
+export interface KeyAction {
+  readonly group: "Candidates" | "Tools" | "History" | "Images" | "View" | "File and help";
+  /** As they are printed: "Ctrl+Shift+Z", "?", "1". Several do the same. What a mouse does stands here in words. */
+  readonly keys: readonly string[];
+  readonly label: string;
+  /** At key down, with the one of `keys` that it was; a key that is held down repeats only where `repeats`. */
+  readonly run?: (page: Page, key: string) => void;
+  readonly repeats?: boolean;
+  /** At key up, with how long the key was down in milliseconds. */
+  readonly release?: (page: Page, held: number, key: string) => void;
+}
+
+/** A digit held longer than this only showed its candidate. */
+const TAP = 350;
+const ZOOM_STEP = 1.25;
+const ARROWS: Readonly<Record<string, Point>> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+/** With `Shift`, image pixels. */
+const FAR = 10;
+
+export const ACTIONS = {
+  take: {
+    group: "Candidates",
+    keys: ["1", "2", "3", "4"],
+    label: "Take that candidate; hold to see it on the image",
+    run: ({ store }, key) => store.preview(placeOf(key)),
+    release({ store }, held, key) {
+      store.preview(null);
+      if (held < TAP) store.take(placeOf(key));
+    },
+  },
+  ask: { group: "Candidates", keys: ["R"], label: "Ask for candidates now", run: ({ store }) => void store.ask() },
+  anew: { group: "Candidates", keys: ["N"], label: "Four new ones", run: ({ store }) => store.askAnew() },
+  none: {
+    group: "Candidates",
+    keys: ["Escape"],
+    label: "None of these",
+    run({ store, hand }) {
+      if (store.settings.isSheetShown()) store.settings.setSheetShown(false);
+      else if (hand.live()) hand.cancel();
+      else store.closeOffer();
+    },
+  },
+
+  scribble: tool("S", "scribble", "Scribble: left inside, right outside; then candidates are offered"),
+  brush: tool("B", "brush", "Brush: left paints inside, right outside"),
+  erase: tool("E", "erase", "Eraser: not inside, and stays so; right button: undecided again"),
+  eraseHeld: { group: "Tools", keys: ["hold Shift"], label: "Erase with any tool" },
+  swap: {
+    group: "Tools",
+    keys: ["X"],
+    label: "Swap inside and outside",
+    run: ({ store: { settings } }) => settings.setSwapped(!settings.isSwapped()),
+  },
+  swapHeld: { group: "Tools", keys: ["right drag", "hold Alt"], label: "The tool's opposite" },
+  smaller: { group: "Tools", keys: ["["], label: "Smaller", repeats: true, run: (page) => resize(page, -1) },
+  larger: { group: "Tools", keys: ["]"], label: "Larger", repeats: true, run: (page) => resize(page, 1) },
+  sizeWheel: { group: "Tools", keys: ["Shift+wheel"], label: "Size of the pen" },
+  cursor: {
+    group: "Tools",
+    keys: Object.keys(ARROWS),
+    label: "Move the cursor; Enter begins and ends a stroke",
+    repeats: true,
+    run: (page, key) => moveCursor(page, key, 1),
+  },
+  cursorFar: {
+    group: "Tools",
+    keys: Object.keys(ARROWS).map((key) => `Shift+${key}`),
+    label: "Move the cursor by ten pixels",
+    repeats: true,
+    run: (page, key) => moveCursor(page, key.replace("Shift+", ""), FAR),
+  },
+
+  undo: { group: "History", keys: ["Ctrl+Z"], label: "Undo", repeats: true, run: ({ store }) => store.undo() },
+  redo: {
+    group: "History",
+    keys: ["Ctrl+Shift+Z", "Ctrl+Y"],
+    label: "Redo",
+    repeats: true,
+    run: ({ store }) => store.redo(),
+  },
+
+  next: {
+    group: "Images",
+    keys: ["Enter"],
+    label: "Next image; with the arrow keys' cursor: begin or end a stroke",
+    run({ store, hand }) {
+      if (!hand.isKeyboard()) store.step(1);
+      else if (hand.live()) hand.end();
+      else hand.begin(hand.position()!, hand.modifiers());
+    },
+  },
+  nextAlways: {
+    group: "Images",
+    keys: ["Ctrl+Enter", "Ctrl+ArrowRight"],
+    label: "Next image",
+    run: ({ store }) => store.step(1),
+  },
+  previous: { group: "Images", keys: ["Ctrl+ArrowLeft"], label: "Previous image", run: ({ store }) => store.step(-1) },
+
+  zoomWheel: { group: "View", keys: ["wheel", "Ctrl+wheel", "pinch"], label: "Zoom at the cursor" },
+  zoomIn: { group: "View", keys: ["+"], label: "Zoom in", repeats: true, run: (page) => zoom(page, ZOOM_STEP) },
+  zoomOut: { group: "View", keys: ["-"], label: "Zoom out", repeats: true, run: (page) => zoom(page, 1 / ZOOM_STEP) },
+  pan: {
+    group: "View",
+    keys: ["Space"],
+    label: "Hold and drag to move the image; or middle drag",
+    run: ({ hand }) => hand.setPanHeld(true),
+    release: ({ hand }) => hand.setPanHeld(false),
+  },
+  fit: { group: "View", keys: ["0"], label: "Fit the image", run: fit },
+  overlay: {
+    group: "View",
+    keys: ["V"],
+    label: "Show or hide the labels",
+    run: ({ store: { settings } }) => settings.setOverlayShown(!settings.isOverlayShown()),
+  },
+  peek: {
+    group: "View",
+    keys: ["H"],
+    label: "Hold to see the bare image",
+    run: ({ store }) => store.settings.setPeeking(true),
+    release: ({ store }) => store.settings.setPeeking(false),
+  },
+  parts: {
+    group: "View",
+    keys: ["O"],
+    label: "Labels as fill, outline or both",
+    run: ({ store }) => store.settings.nextParts(),
+  },
+  window: {
+    group: "View",
+    keys: ["W"],
+    label: "Hold and drag: sideways the window's width, up and down its level",
+    run: ({ hand }) => hand.setWindowHeld(true),
+    release: ({ hand }) => hand.setWindowHeld(false),
+  },
+  ...Object.fromEntries(
+    ["full range", "without the darkest and brightest 1 %", "what is dark", "what is bright"].map((name, place) => [
+      `preset${place + 1}`,
+      presetAction(`Alt+${place + 1}`, place, `Window: ${name}`),
+    ]),
+  ),
+  panels: {
+    group: "View",
+    keys: ["\\"],
+    label: "Hide or show the side strips",
+    run: ({ store: { settings } }) => settings.setPanelsShown(!settings.arePanelsShown()),
+  },
+
+  export: {
+    group: "File and help",
+    keys: ["Ctrl+S"],
+    label: "Export the mask",
+    run: ({ store }) => void store.exportMask(),
+  },
+  openFiles: { group: "File and help", keys: ["Ctrl+O"], label: "Open images", run: (page) => page.chooseFiles() },
+  sheet: {
+    group: "File and help",
+    keys: ["?"],
+    label: "This sheet",
+    run: ({ store: { settings } }) => settings.setSheetShown(!settings.isSheetShown()),
+  },
+} satisfies Record<string, KeyAction>;
+
+/** The actions with what they are called in the table. */
+export const actions: readonly KeyAction[] = Object.values<KeyAction>(ACTIONS);
+
+/** A key event as the table writes it: "Ctrl+Shift+Z", "Alt+1", "?", "Escape". */
+export function chordOf(
+  event: Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">,
+): string {
+  // Digits by their place: with Alt or on a French keyboard their characters are others.
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
+  const key = digit ?? (event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key);
+  // A sign is what it is, whichever modifiers the keyboard needs to type it ("[" is AltGr+8 on a German one).
+  const isSign = digit === undefined && key.length === 1 && key.toLowerCase() === key.toUpperCase();
+  if (isSign) return event.ctrlKey && !event.altKey ? `Ctrl+${key}` : key;
+  return [
+    event.ctrlKey || event.metaKey ? "Ctrl+" : "",
+    event.altKey ? "Alt+" : "",
+    event.shiftKey && digit === undefined ? "Shift+" : "",
+    key,
+  ].join("");
+}
+
+const byChord = new Map(actions.flatMap((action) => action.keys.map((key) => [key, action] as const)));
+
+/** A tooltip: what it does and its key. */
+export function tooltipOf({ label, keys }: KeyAction): string {
+  return `${label} (${keys[0]})`;
+}
+
+/** Listens to the keyboard until the returned function is called. */
+export function listen(page: Page): () => void {
+  const down = new Map<string, { action: KeyAction; key: string; since: number }>();
+
+  const keydown = (event: KeyboardEvent) => {
+    updateModifiers(page, event);
+    const key = chordOf(event);
+    const action = byChord.get(key);
+    if (!action?.run || leaveToControl(event)) return;
+    event.preventDefault();
+    if (event.repeat && !action.repeats) return;
+    if (!event.repeat) down.set(event.code, { action, key, since: performance.now() });
+    action.run(page, key);
+  };
+  const keyup = (event: KeyboardEvent) => {
+    updateModifiers(page, event);
+    release(event.code, performance.now());
+  };
+  // Keys that go up while another window has the keyboard are never reported.
+  const blur = () => {
+    for (const code of [...down.keys()]) release(code, Number.POSITIVE_INFINITY);
+  };
+  const release = (code: string, now: number) => {
+    const held = down.get(code);
+    down.delete(code);
+    held?.action.release?.(page, now - held.since, held.key);
+  };
+
+  window.addEventListener("keydown", keydown);
+  window.addEventListener("keyup", keyup);
+  window.addEventListener("blur", blur);
+  return () => {
+    window.removeEventListener("keydown", keydown);
+    window.removeEventListener("keyup", keyup);
+    window.removeEventListener("blur", blur);
+  };
+}
+
+/** Keys that a focused control needs for itself. */
+function leaveToControl({ target, key, ctrlKey }: KeyboardEvent): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLSelectElement || target instanceof HTMLInputElement) return !ctrlKey;
+  const isControl = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
+  return isControl && (key === "Enter" || key === " ");
+}
+
+function updateModifiers({ hand }: Page, event: KeyboardEvent): void {
+  const { isOpposite } = hand.modifiers();
+  hand.setModifiers({ isOpposite, isInverted: event.altKey, isErasing: event.shiftKey });
+}
+
+/** The candidate's place in the gallery, from 0. */
+function placeOf(digit: string): number {
+  return Number(digit) - 1;
+}
+
+function presetAction(key: string, place: number, label: string): KeyAction {
+  return {
+    group: "View",
+    keys: [key],
+    label,
+    run({ store }) {
+      const preset = store.openImage()?.presets[place];
+      if (preset) store.settings.setWindow(preset);
+    },
+  };
+}
+
+function tool(key: string, name: "scribble" | "brush" | "erase", label: string): KeyAction {
+  return { group: "Tools", keys: [key], label, run: ({ store }) => void store.settings.setTool(name) };
+}
+
+function moveCursor({ store, hand }: Page, arrow: string, pixels: number): void {
+  const [dx, dy] = ARROWS[arrow];
+  hand.move(dx * pixels, dy * pixels, middleOf(store));
+}
+
+function middleOf({ settings }: Store): Point {
+  const { width, height } = settings.screen();
+  return toImage(settings.view(), [width / 2, height / 2]);
+}
+
+function resize({ store }: Page, steps: number): void {
+  const open = store.openImage();
+  if (open) store.settings.resize(steps, open.image);
+}
+
+function zoom({ store }: Page, factor: number): void {
+  const { width, height } = store.settings.screen();
+  store.zoom(factor, [width / 2, height / 2]);
+}
+
+function fit({ store }: Page): void {
+  const open = store.openImage();
+  if (open) store.settings.setView(fitView(open.image, store.settings.screen()));
+}

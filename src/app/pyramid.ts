@@ -1,0 +1,34 @@
+/** An image and its halvings, each the mean of 2 x 2 pixels of the one before, so that drawing costs what the screen has. */
+import type { Grid, Image } from "../core/index.ts";
+
+export interface Level extends Grid {
+  /** [H, W], same range as the image */
+  readonly data: Uint8Array | Uint16Array;
+}
+
+/** Halving stops when the longer side is at most this. */
+const SMALLEST_SIDE = 256;
+
+/** @returns the image itself, then each halving (sizes rounded up) */
+export function buildPyramid(image: Image): Level[] {
+  const levels: Level[] = [{ width: image.width, height: image.height, data: image.data }];
+  for (let last = levels[0]; Math.max(last.width, last.height) > SMALLEST_SIDE; last = levels[levels.length - 1])
+    levels.push(halve(last));
+  return levels;
+}
+
+function halve({ width, height, data }: Level): Level {
+  const w = Math.ceil(width / 2);
+  const h = Math.ceil(height / 2);
+  const out = data instanceof Uint16Array ? new Uint16Array(w * h) : new Uint8Array(w * h);
+  for (let y = 0; y < h; y++) {
+    const upper = 2 * y * width;
+    const lower = Math.min(2 * y + 1, height - 1) * width;
+    for (let x = 0; x < w; x++) {
+      const left = 2 * x;
+      const right = Math.min(left + 1, width - 1);
+      out[y * w + x] = (data[upper + left] + data[upper + right] + data[lower + left] + data[lower + right] + 2) >> 2;
+    }
+  }
+  return { width: w, height: h, data: out };
+}

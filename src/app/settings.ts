@@ -1,0 +1,77 @@
+/** How the annotator has set the tools and the view of the open image. */
+import { createSignal } from "solid-js";
+import type { Grid } from "../core/index.ts";
+import type { View } from "./view.ts";
+import type { WindowLevel } from "./window-level.ts";
+
+export type Tool = "scribble" | "brush" | "erase";
+
+/** What of the overlay is drawn. */
+export type OverlayParts = "both" | "fill" | "outline";
+
+const PARTS: readonly OverlayParts[] = ["both", "fill", "outline"];
+/** Diameters at the start, share of the image's longer side. */
+const PEN_SHARE = 1 / 100;
+const BRUSH_SHARE = 1 / 32;
+const LARGEST_SHARE = 1 / 2;
+/** One step of `[` or `]`. */
+const SIZE_STEP = 1.2;
+
+export function createSettings() {
+  const [tool, setTool] = createSignal<Tool>("scribble");
+  const [isSwapped, setSwapped] = createSignal(false);
+  const [penWidth, setPenWidth] = createSignal(3);
+  const [brushWidth, setBrushWidth] = createSignal(9);
+  const [isOverlayShown, setOverlayShown] = createSignal(true);
+  const [isPeeking, setPeeking] = createSignal(false);
+  const [parts, setParts] = createSignal<OverlayParts>("both");
+  const [arePanelsShown, setPanelsShown] = createSignal(true);
+  const [isSheetShown, setSheetShown] = createSignal(false);
+  const [view, setView] = createSignal<View>({ scale: 1, x: 0, y: 0 });
+  const [screen, setScreen] = createSignal<Grid>({ width: 1, height: 1 });
+  const [window, setWindow] = createSignal<WindowLevel>({ low: 0, high: 255 });
+
+  return {
+    tool,
+    setTool,
+    isSwapped,
+    setSwapped,
+    isOverlayShown,
+    setOverlayShown,
+    /** While true the image is shown bare. */
+    isPeeking,
+    setPeeking,
+    parts,
+    nextParts: () => setParts(PARTS[(PARTS.indexOf(parts()) + 1) % PARTS.length]),
+    arePanelsShown,
+    setPanelsShown,
+    isSheetShown,
+    setSheetShown,
+    view,
+    setView,
+    /** Size of the canvas, CSS pixels. */
+    screen,
+    setScreen,
+    window,
+    setWindow,
+    /** Diameter of the tool in hand, image pixels. */
+    width: () => (tool() === "scribble" ? penWidth() : brushWidth()),
+    /** Larger by `steps` (smaller when negative), at least by a pixel. */
+    resize(steps: number, image: Grid) {
+      const set = tool() === "scribble" ? setPenWidth : setBrushWidth;
+      const largest = Math.max(1, Math.round(Math.max(image.width, image.height) * LARGEST_SHARE));
+      set((width) => {
+        const wanted = Math.round(width * SIZE_STEP ** steps);
+        return Math.min(largest, Math.max(1, wanted === width ? width + Math.sign(steps) : wanted));
+      });
+    },
+    /** Diameters that suit an image of this size. */
+    setWidthsFor(image: Grid) {
+      const side = Math.max(image.width, image.height);
+      setPenWidth(Math.max(2, Math.round(side * PEN_SHARE)));
+      setBrushWidth(Math.max(3, Math.round(side * BRUSH_SHARE)));
+    },
+  };
+}
+
+export type Settings = ReturnType<typeof createSettings>;

@@ -1,0 +1,187 @@
+/** The image on the screen, all the room: one canvas for image and labels, one above it for what moves with the pen. */
+import { createEffect, createMemo, on, onCleanup, onMount } from "solid-js";
+import { SEGMENTED } from "../project/annotation.ts";
+import { drawCursor, drawLive, drawTraces, tracesOf } from "./draw.ts";
+import type { Hand } from "./hand.ts";
+import { ImageTiles } from "./image-tiles.ts";
+import { MaskTiles } from "./mask-tiles.ts";
+import { listenToPointer } from "./pointer.ts";
+import type { Store } from "./store.ts";
+import { PREVIEW_STYLE } from "./styles.ts";
+import { fitView, panBy, toScreen } from "./view.ts";
+
+/** The ground around the image, a little darker than the strips beside it. */
+const GROUND = "#0b0d0f";
+
+export function Stage({ store, hand }: { readonly store: Store; readonly hand: Hand }) {
+  const { settings } = store;
+  let picture!: HTMLCanvasElement;
+  let pen!: HTMLCanvasElement;
+  let stage!: HTMLDivElement;
+
+  const tiles = createMemo(() => {
+    const open = store.openImage();
+    return open ? new ImageTiles(open.levels, open.image.maximum, settings.window()) : null;
+  });
+  const traces = createMemo(() => {
+    store.revision();
+    const open = store.openImage();
+    return open ? tracesOf(open.history) : [];
+  });
+  const preview = createMemo(() => {
+    const place = store.previewed();
+    return place === null ? null : previewTiles(store, place);
+  });
+
+  function drawPicture(): void {
+    const context = picture.getContext("2d", { alpha: false })!;
+    const open = store.openImage();
+    const view = settings.view();
+    const ratio = devicePixelRatio;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = GROUND;
+    context.fillRect(0, 0, picture.width, picture.height);
+    if (!open) return;
+    tiles()?.draw(context, view, ratio);
+    if (settings.isPeeking() || !settings.isOverlayShown()) return;
+    const parts = settings.parts();
+    open.labels.draw(context, view, ratio, { fill: parts !== "outline", line: parts !== "fill" });
+    preview()?.draw(context, view, ratio, { fill: true, line: true });
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    // A candidate is looked at alone: the lines of the pen would lie over its edges.
+    if (!preview()) drawTraces(context, traces(), view);
+  }
+
+  function drawPen(): void {
+    const context = pen.getContext("2d")!;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, pen.width, pen.height);
+    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    const view = settings.view();
+    const live = hand.live();
+    if (live) drawLive(context, live, view);
+    const at = hand.position();
+    if (!at || !store.openImage() || store.isReadOnly() || hand.isPanHeld() || hand.isWindowHeld()) return;
+    const shown = live ?? { ...hand.intent(hand.modifiers()), width: settings.width() };
+    drawCursor(context, toScreen(view, at), shown.width * view.scale, shown);
+  }
+
+  const picturePainter = oncePerFrame(drawPicture);
+  const penPainter = oncePerFrame(drawPen);
+
+  createEffect(() => {
+    tiles();
+    traces();
+    preview();
+    store.revision();
+    settings.view();
+    settings.screen();
+    settings.isPeeking();
+    settings.isOverlayShown();
+    settings.parts();
+    picturePainter();
+  });
+  createEffect(() => {
+    hand.live();
+    hand.position();
+    hand.modifiers();
+    hand.isPanHeld();
+    hand.isWindowHeld();
+    settings.view();
+    settings.screen();
+    settings.width();
+    settings.isSwapped();
+    store.page();
+    store.status();
+    penPainter();
+  });
+  // The lines under the pen become labels with its last point, in the same frame.
+  createEffect(on(store.revision, () => drawPicture(), { defer: true }));
+
+  onMount(() => {
+    listenToPointer(pen, stage, store, hand);
+    const observer = new ResizeObserver(([{ contentRect }]) => {
+      resize(store, { width: Math.max(1, contentRect.width), height: Math.max(1, contentRect.height) });
+      for (const canvas of [picture, pen]) {
+        canvas.width = Math.max(1, Math.round(contentRect.width * devicePixelRatio));
+        canvas.height = Math.max(1, Math.round(contentRect.height * devicePixelRatio));
+      }
+      drawPicture();
+      drawPen();
+    });
+    observer.observe(picture);
+    onCleanup(() => observer.disconnect());
+  });
+
+  const cursor = () => {
+    if (hand.isPanHeld()) return "grab";
+    if (hand.isWindowHeld()) return "move";
+    return store.isReadOnly() ? "default" : "none";
+  };
+
+  return (
+    <div class="stage" ref={stage} tabindex="0" role="application" aria-label={summaryOf(store)}>
+      <canvas class="picture" ref={picture} />
+      <canvas class="pen" ref={pen} style={{ cursor: cursor() }} />
+    </div>
+  );
+}
+
+/** What a candidate would add, drawn alone. */
+function previewTiles(store: Store, place: number): MaskTiles | null {
+  const open = store.openImage();
+  const candidate = store.offer()?.candidates[place];
+  if (!open || !candidate) return null;
+  const { box, partial } = candidate;
+  const { data, width } = open.history.annotation;
+  return new MaskTiles(
+    open.image,
+    (x, y) => {
+      const [cx, cy] = [x - box.x, y - box.y];
+      if (cx < 0 || cy < 0 || cx >= box.width || cy >= box.height || data[y * width + x] & SEGMENTED) return 0;
+      const i = cy * box.width + cx;
+      return partial.segmentation[i] ? 1 : partial.partialness[i] ? 2 : 0;
+    },
+    PREVIEW_STYLE,
+  );
+}
+
+/** Keeps a fitting image fitting, and otherwise the middle in the middle. */
+function resize(store: Store, screen: { width: number; height: number }): void {
+  const { settings } = store;
+  const before = settings.screen();
+  settings.setScreen(screen);
+  const open = store.openImage();
+  if (!open) return;
+  const fitted = fitView(open.image, before);
+  const view = settings.view();
+  if (Math.abs(fitted.scale - view.scale) < 1e-6 * view.scale) settings.setView(fitView(open.image, screen));
+  else {
+    const by = [(screen.width - before.width) / 2, (screen.height - before.height) / 2] as const;
+    settings.setView(panBy(view, by, open.image, screen));
+  }
+}
+
+/** The canvas in words, for those who do not see it. */
+function summaryOf(store: Store): string {
+  store.revision();
+  const open = store.openImage();
+  if (!open) return "No image is open.";
+  const { width, height } = open.image;
+  return (
+    `${open.name}, ${width} by ${height} pixels, ${open.inside.toLocaleString("en")} inside. ` +
+    "Arrow keys move a cursor, Enter begins and ends a stroke, digits take candidates, question mark lists all keys."
+  );
+}
+
+function oncePerFrame(draw: () => void): () => void {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      draw();
+    });
+  };
+}

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { cropOf, growthWords, insideOf, membersOf, placeWords, takenOf, tileKind } from "../../src/app/offer-raster.ts";
+import type { Candidate } from "../../src/model/propose.ts";
+import { type Annotation, INSIDE, SEGMENTED } from "../../src/project/annotation.ts";
+
+const SIDE = 100;
+
+/** 100 x 100 pixels with the square from 40 to 60 inside. */
+function annotation(): Annotation {
+  const data = new Uint8Array(SIDE * SIDE);
+  for (let y = 40; y < 60; y++) data.fill(SEGMENTED | INSIDE, y * SIDE + 40, y * SIDE + 60);
+  return { width: SIDE, height: SIDE, data };
+}
+
+/** The taken square and a rectangle beside it. */
+function candidate(x0: number, y0: number, x1: number, y1: number): Candidate {
+  const segmentation = annotation().data.map((value) => (value & INSIDE ? 1 : 0));
+  for (let y = y0; y < y1; y++) segmentation.fill(1, y * SIDE + x0, y * SIDE + x1);
+  const box = { x: 0, y: 0, width: SIDE, height: SIDE };
+  const partial = { width: SIDE, height: SIDE, segmentation, partialness: segmentation };
+  return { box, partial, support: 0.25, added: { inside: (x1 - x0) * (y1 - y0), outside: 0 } };
+}
+
+const whole = { x: 0, y: 0, width: SIDE, height: SIDE };
+
+function wordsFor(...candidates: Candidate[]): string[] {
+  const members = membersOf(candidates, annotation(), whole, whole);
+  const taken = takenOf(annotation(), whole, whole);
+  return candidates.map((_, i) => placeWords(members, taken, whole, i, candidates.length));
+}
+
+test("the crop holds every pixel on which candidates differ, in the tiles' proportions, on the image", () => {
+  const pair = [candidate(40, 60, 60, 70), candidate(60, 40, 95, 60)];
+  const { x, y, width, height } = cropOf(pair, annotation(), 1.4);
+  expect(width / height).toBeCloseTo(1.4, 9);
+  expect(x).toBeLessThanOrEqual(40);
+  expect(x + width).toBeGreaterThanOrEqual(95);
+  expect(y).toBeLessThanOrEqual(40);
+  expect(y + height).toBeGreaterThanOrEqual(70);
+  expect(x).toBeGreaterThanOrEqual(0);
+  expect(x + width).toBeLessThanOrEqual(SIDE);
+});
+
+test("beyond a candidate's box it is what the annotation is", () => {
+  const small: Candidate = { ...candidate(0, 0, 0, 0), box: { x: 0, y: 0, width: 10, height: 10 } };
+  expect(insideOf(small, annotation(), 50, 50)).toBe(true);
+  expect(insideOf(small, annotation(), 70, 70)).toBe(false);
+});
+
+test("a tile shows what all share, what this one adds, and what it leaves to others", () => {
+  expect(tileKind(0b1111, 2, 4, true)).toBe("shared");
+  expect(tileKind(0b0100, 2, 4, false)).toBe("adds");
+  expect(tileKind(0b0011, 2, 4, false)).toBe("leaves");
+  expect(tileKind(0, 2, 4, false)).toBe("nothing");
+});
+
+test("a single candidate adds all that is not taken yet", () => {
+  expect(tileKind(1, 0, 1, false)).toBe("adds");
+  expect(tileKind(1, 0, 1, true)).toBe("shared");
+});
+
+test("growth is a share of what is inside, a multiple when large, and pixels when nothing is inside", () => {
+  expect(growthWords(124, 400)).toBe("+31 %");
+  expect(growthWords(10, 400)).toBe("+2.5 %");
+  expect(growthWords(5200, 400)).toBe("×14");
+  expect(growthWords(4310, 0)).toBe("+4,310 px");
+  expect(growthWords(0, 400)).toBe("+0.0 %");
+});
+
+test("the place is said from what is inside to what is added", () => {
+  expect(wordsFor(candidate(20, 40, 40, 60), candidate(60, 40, 90, 60))).toEqual(["left", "right"]);
+  expect(wordsFor(candidate(40, 5, 60, 40), candidate(60, 60, 90, 90))).toEqual(["upper", "lower right"]);
+  expect(wordsFor(candidate(20, 20, 80, 80), candidate(10, 10, 90, 90))[1]).toBe("all around");
+  expect(wordsFor(candidate(0, 0, 0, 0))).toEqual(["outside only"]);
+});
