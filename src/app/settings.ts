@@ -73,5 +73,3 @@ export function createSettings() {
     },
   };
 }
-
-export type Settings = ReturnType<typeof createSettings>;
