@@ -35,7 +35,6 @@ const uploaded = z.object({ id: z.string() });
 const refusal = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 export type ImageList = z.infer<typeof imageList>;
-export type ListedImage = ImageList["images"][number];
 export type Session = Omit<z.infer<typeof sessionReply>, "actions"> & { readonly actions: readonly Action[] };
 
 /** A request without an answer for so long counts as lost, milliseconds; a dead server refuses at once. */

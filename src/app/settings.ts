@@ -76,5 +76,3 @@ export function createSettings() {
     },
   };
 }
-
-export type Settings = ReturnType<typeof createSettings>;

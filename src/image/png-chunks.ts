@@ -9,10 +9,10 @@ import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 export const PIXEL_LIMIT = 64 * 2 ** 20;
 export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
-export const GRAY = 0;
+const GRAY = 0;
 export const COLOR = 2;
 export const PALETTE = 3;
-export const GRAY_ALPHA = 4;
+const GRAY_ALPHA = 4;
 export const COLOR_ALPHA = 6;
 
 export interface PngHeader extends Grid {
