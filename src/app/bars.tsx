@@ -13,7 +13,9 @@ export function TopBar({ page }: { readonly page: Page }) {
   return (
     <header class="top">
       <h1>Tendril</h1>
-      <span class="project">{store.list().project}</span>
+      <Show when={store.list().project !== "Tendril"}>
+        <span class="project">{store.list().project}</span>
+      </Show>
       <Show when={images().length > 1} fallback={<span class="name">{images()[0]?.name}</span>}>
         <select
           aria-label="Image"

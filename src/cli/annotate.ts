@@ -4,12 +4,10 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import open from "open";
 import pc from "picocolors";
-import { InternalError } from "../core/index.ts";
-import { FileError, onFile } from "../files/index.ts";
+import { FileError, onFile, packageFolder } from "../files/index.ts";
 import {
   Desk,
   DropFolder,
@@ -50,13 +48,13 @@ export function annotateCommand(): Command {
     .option("--no-open", "print the address only, don't open the browser")
     .option(
       "--project <folder>",
-      `where images dropped on the page are kept (default: ${PROJECT_NAME} in your home folder)`,
+      `where images dropped on the page are kept (default: the folder of the first path, or ${PROJECT_NAME} in your home folder)`,
     )
     .action(annotate);
 }
 
 async function annotate(paths: readonly string[], options: Options): Promise<void> {
-  const projectFolder = resolve(options.project ?? join(homedir(), PROJECT_NAME));
+  const projectFolder = resolve(options.project ?? (await folderOf(paths[0])));
   await requireNoFile(projectFolder);
   const images = await findImages(paths, projectFolder);
   const server = await start(options, {
@@ -65,8 +63,8 @@ async function annotate(paths: readonly string[], options: Options): Promise<voi
     drops: new DropFolder(projectFolder),
     project: { name: basename(projectFolder), folder: withTilde(projectFolder) },
     token: randomBytes(TOKEN_BYTES).toString("base64url"),
-    page: join(packageRoot(), "dist", "app"),
-    models: join(packageRoot(), "models"),
+    page: join(packageFolder(), "dist", "app"),
+    models: join(packageFolder(), "models"),
     onDefect: (error) => console.error(error, "\nThis is a defect in Tendril; please report it with the lines above."),
   });
   // Results go to standard output: the address alone, for a person or a program to open.
@@ -109,6 +107,12 @@ async function start({ port }: Options, server: ServerOptions): Promise<RunningS
   }
 }
 
+/** The folder that is open: the first path or the one it lies in; without a path, one in the home folder. */
+async function folderOf(path: string | undefined): Promise<string> {
+  if (path === undefined || !existsSync(path)) return join(homedir(), PROJECT_NAME);
+  return (await onFile("read", path, () => stat(path))).isDirectory() ? path : dirname(resolve(path));
+}
+
 /** A project folder is made when the first file is dropped; here only a file in its place is noticed. */
 async function requireNoFile(path: string): Promise<void> {
   if (!existsSync(path)) return;
@@ -129,12 +133,4 @@ function interrupted(): Promise<void> {
 function withTilde(path: string): string {
   const home = homedir();
   return path === home || path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
-}
-
-/** The folder of the package: above src/ in a checkout's tests, above dist/src/ when it is built. */
-function packageRoot(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, "package.json"))) return folder;
-    if (folder === dirname(folder)) throw new InternalError("The package's own folder was not found.");
-  }
 }

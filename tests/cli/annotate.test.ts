@@ -2,7 +2,7 @@
 import type { SpawnOptions } from "node:child_process";
 import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { buildCommands, type Finished, finished, root, startNode, tendril } from "../built.ts";
 import { png } from "../image/png.ts";
@@ -70,7 +70,7 @@ test("an image is served under a token, saved beside, and Ctrl+C ends it cleanly
   const { folder, image } = await folderWithImage();
   const { ask, end } = await annotate(["--port", "0", image]);
   const { project, folder: dropped, images } = await (await ask("GET", "/api/images")).json();
-  expect([project, dropped]).toEqual(["Tendril", "~/Tendril"]);
+  expect([project, dropped]).toEqual([basename(folder), folder]);
   expect(images).toEqual([{ id: expect.any(String), name: "scan.png", actions: 0 }]);
   const [{ id }] = images;
   await ask("POST", `/api/images/${id}/session`, { tab: TAB });
