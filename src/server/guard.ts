@@ -66,8 +66,6 @@ export const POLICY: Readonly<Record<string, string>> = {
     "default-src 'self'",
     // The model runs as WebAssembly.
     "script-src 'self' 'wasm-unsafe-eval'",
-    // Small pictures that the build puts into the style sheet, and those that the page draws.
-    "img-src 'self' data: blob:",
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'none'",
