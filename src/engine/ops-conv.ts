@@ -1,6 +1,6 @@
 /**
- * Convolutions. The weight gradient is written as shifted matrix products, which ONNX Runtime runs two to three times as
- * fast as a convolution with swapped axes (docs/results/engine.md).
+ * Convolutions. The weight gradient is written as shifted matrix products, which ONNX Runtime runs at least twice as fast as a
+ * convolution with swapped axes (docs/results/engine.md).
  */
 import { InternalError, ShapeError } from "../core/index.ts";
 import type { Var } from "./graph.ts";
