@@ -34,7 +34,7 @@ export interface Case {
 /** Of data and weights. */
 export const SEED = 1;
 
-export const PAPER_LOSS = { beta0: 1, beta1: 0.01 };
+const PAPER_LOSS = { beta0: 1, beta1: 0.01 };
 
 export function paperCase(count: number): Case {
   const describeLoss = describePaperLoss(count, PAPER_LOSS);
@@ -65,7 +65,7 @@ export function unetCase(options: UnetOptions): Case {
 }
 
 /** Inputs of `describePaperLoss`: disks, partial segmentations of them, and noise. */
-export function paperBatch(rng: Rng, count: number) {
+function paperBatch(rng: Rng, count: number) {
   const set = makeDiskSet(rng, "train", count, DISKS);
   const batch = drawBatch(rng.at("batch"), set, count, PAPER_SIZE, PAIRS);
   const plane = (data: Float32Array) => ({ data, shape: [count, 1, PAPER_SIZE, PAPER_SIZE] });

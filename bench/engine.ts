@@ -5,7 +5,8 @@
  * over all rounds. What they compute is compared before any time is believed.
  */
 import { availableParallelism } from "node:os";
-import { InternalError } from "../src/core/index.ts";
+import { TendrilError } from "../src/core/index.ts";
+import type { Runtime } from "../src/engine/index.ts";
 import { nodeRuntime } from "../src/engine/runtime-node.ts";
 import { environment } from "../src/train/environment.ts";
 import { evaluateModule } from "../tests/browser.ts";
@@ -45,12 +46,20 @@ export interface EngineBenchResult {
   readonly cases: readonly CaseResult[];
 }
 
-/** Runs of each program that are not counted: first calls allocate, and PyTorch picks its kernels. */
-const WARM_UP = 2;
 /** Relative; float32 losses and probabilities of a few steps, summed in another order. */
 const AGREEMENT = 1e-4;
-/** Steps whose losses are compared; later ones drift apart as rounding errors grow. */
-const COMPARED_STEPS = 3;
+/** Runs of each program that are not timed: first calls allocate and choose kernels. Their results are compared. */
+const WARM_UP = 3;
+
+/** A program computed something else, so that its time means nothing. */
+class DisagreementError extends TendrilError {
+  constructor(who: string, i: number, value: number, expected: number) {
+    super(
+      "disagreement",
+      `${who}: value ${i} is ${value}, but ours in Node computed ${expected}. No time is reported.`,
+    );
+  }
+}
 
 export async function benchEngine(options: EngineBenchOptions): Promise<EngineBenchResult> {
   const threads = options.threads || availableParallelism();
@@ -60,30 +69,41 @@ export async function benchEngine(options: EngineBenchOptions): Promise<EngineBe
   else if (!peer.isTuned)
     options.onProgress(`PyTorch has no fast BLAS, so the comparison is not fair. To mend it: ${INSTALL}`);
   const cases: CaseResult[] = [];
-  for (const timedCase of timedCases()) {
-    options.onProgress(timedCase.name);
-    const contenders = {
-      ours: await startOurs(runtime, timedCase),
-      pytorch: (await peer?.load(timedCase, "default")) ?? null,
-      pytorchChannelsLast: (await peer?.load(timedCase, "channels_last")) ?? null,
-    };
-    const inNode = await takeTurns(contenders, timedCase, options.rounds);
-    const chromium = await inChromium(timedCase, threads, inNode.ours.values);
-    cases.push({
-      name: timedCase.name,
-      ours: summary(inNode.ours.seconds),
-      pytorch: inNode.pytorch && summary(inNode.pytorch.seconds),
-      pytorchChannelsLast: inNode.pytorchChannelsLast && summary(inNode.pytorchChannelsLast.seconds),
-      chromium,
-    });
+  try {
+    for (const timedCase of timedCases()) {
+      options.onProgress(timedCase.name);
+      cases.push(await measure(timedCase, runtime, peer, { ...options, threads }));
+    }
+  } finally {
+    await peer?.close();
   }
-  await peer?.close();
   return {
     environment: environment(runtime.name),
     threads,
     rounds: options.rounds,
-    peer: peer?.description ?? "none",
+    peer: peer?.description ?? "no PyTorch",
     cases,
+  };
+}
+
+async function measure(
+  timedCase: TimedCase,
+  runtime: Runtime,
+  peer: Peer | null,
+  { rounds, threads }: EngineBenchOptions,
+): Promise<CaseResult> {
+  const contenders = {
+    ours: await startOurs(runtime, timedCase),
+    pytorch: (await peer?.load(timedCase, "default")) ?? null,
+    pytorchChannelsLast: (await peer?.load(timedCase, "channels_last")) ?? null,
+  };
+  const { ours, pytorch, pytorchChannelsLast } = await takeTurns(contenders, timedCase, rounds);
+  return {
+    name: timedCase.name,
+    ours: summary(ours.seconds),
+    pytorch: pytorch && summary(pytorch.seconds),
+    pytorchChannelsLast: pytorchChannelsLast && summary(pytorchChannelsLast.seconds),
+    chromium: await inChromium(timedCase, threads, ours.values),
   };
 }
 
@@ -98,7 +118,7 @@ async function takeTurns(
   const timings: Record<string, { seconds: number[]; values: readonly number[] }> = {};
   const present = Object.entries(contenders).filter((entry): entry is [string, Contender] => entry[1] !== null);
   for (const [who, contender] of present) {
-    const { values } = await contender.run(Math.max(WARM_UP, COMPARED_STEPS));
+    const { values } = await contender.run(WARM_UP);
     timings[who] = { seconds: [], values };
     requireAgreement(`${name}, ${who}`, values, timings.ours.values);
   }
@@ -119,7 +139,7 @@ async function inChromium({ name, times }: TimedCase, threads: number, expected:
 function requireAgreement(who: string, values: readonly number[], expected: readonly number[]): void {
   for (const [i, value] of expected.entries())
     if (!(Math.abs(values[i] - value) <= AGREEMENT * Math.max(1, Math.abs(value))))
-      throw new InternalError(`${who} computed ${values[i]} where ours in Node computed ${value} (value ${i}).`);
+      throw new DisagreementError(who, i, values[i], value);
 }
 
 function summary(seconds: readonly number[]): Summary {

@@ -1,4 +1,4 @@
-/** The part of the bench that runs in Chromium: one case, after two runs to warm up. */
+/** The part of the bench that runs in Chromium: one case. */
 import { webRuntime } from "../src/engine/runtime-web.ts";
 import { startOurs, type Timing, timedCases } from "./timed.ts";
 
@@ -8,6 +8,7 @@ export interface InPage {
   readonly threads: number;
 }
 
+/** As in Node; WebAssembly is also still being optimised during the first runs. */
 const WARM_UP = 3;
 
 export default async function main({ name, times, threads }: InPage): Promise<Timing> {

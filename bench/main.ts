@@ -1,6 +1,7 @@
 /** `npm run bench`: the measurements behind docs/results, each as a command. */
 import { Command } from "commander";
 import { wholeNumber } from "../src/cli/options.ts";
+import { TendrilError } from "../src/core/index.ts";
 import { benchEngine } from "./engine.ts";
 import { engineTable } from "./report.ts";
 
@@ -16,5 +17,11 @@ export async function main(argv: readonly string[]): Promise<void> {
       const result = await benchEngine({ rounds, threads, onProgress: (what) => console.error(what) });
       console.log(json ? JSON.stringify(result, null, 2) : engineTable(result));
     });
-  await program.parseAsync([...argv]);
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (!(error instanceof TendrilError)) throw error;
+    console.error(error.message);
+    process.exitCode = error.exitCode;
+  }
 }

@@ -1,11 +1,11 @@
 /**
- * Convolutions. The weight gradient is written as shifted matrix products, which ONNX Runtime runs two to three times as
- * fast as a convolution with swapped axes (docs/results/engine.md).
+ * Convolutions. The weight gradient is written as shifted matrix products, which ONNX Runtime runs at least twice as fast as a
+ * convolution with swapped axes (docs/results/engine.md).
  */
 import { InternalError, ShapeError } from "../core/index.ts";
 import type { Var } from "./graph.ts";
 import { sum } from "./ops-elementwise.ts";
-import { concat, matmul, pad, reshape, slice, swapLast, transpose } from "./ops-shape.ts";
+import { concat, matmul, reshape, slice, swapLast, transpose } from "./ops-shape.ts";
 
 /**
  * Cross-correlation with zero padding of half the kernel.
@@ -91,51 +91,55 @@ function upConvolve(d: Var, weight: Var, channels: number): Var {
  *
  *   D[i, j, kh, kw] = sum over n, y, x of a[n, i, y, x] * b[n, j, stride * y + kh - p, stride * x + kw - p].
  *
- * Images are laid out as flat rows at a common pitch with zeros between them, so that a shift in two dimensions is one shift of
- * the flat image. The k shifts along x are copies of one side, put beside each other as channels; the k shifts along y are copies
- * of the other side, shifted the other way; so k matrix products over the flat axis give all k * k correlations.
+ * The k shifts along x are copies of one side, put beside each other as channels; the k shifts along y are copies of the other
+ * side, shifted the other way; so k matrix products over all pixels give all k * k correlations. At stride 2 a shift is a choice
+ * among the images of every second row and column, and whole pixels of those.
  *
  * @param a  [N, A, H, W]
  * @param b  [N, B, stride * H, stride * W]
  * @returns  [A, B, k, k], k = 2 p + 1
  */
 function correlations(a: Var, b: Var, p: number, stride: 1 | 2): Var {
-  const [, aChannels, h, w] = a.shape;
-  const bChannels = b.shape[1];
   const k = 2 * p + 1;
   // At stride 1 the two can change places, as shifting b by +s is shifting a by -s. Columns are copied twice: the fewer the better.
-  const exchanged = stride === 1 && aChannels < bChannels;
-  const [still, moving] = exchanged ? [b, a] : [a, b];
-  const reach = stride === 1 ? 2 * p : p;
-  const pitch = w + reach;
-  const length = (h + reach) * pitch - reach;
-  const order = Array.from({ length: k }, (_, i) => (exchanged ? k - 1 - i : i));
-
-  const columns = flatPhases(pad(moving, [0, 0, p, p], [0, 0, p, p]), stride).map((phases) => {
-    const shifts = order.map((kw) => {
-      const offset = Math.floor(kw / stride);
-      return slice(phases[kw % stride], 2, offset, offset + length);
-    });
-    return concat(shifts, 1); // [N, k * channels, length]
+  const exchanged = stride === 1 && a.shape[1] < b.shape[1];
+  const [rows, columns] = exchanged ? [b, a] : [a, b];
+  const shifts = Array.from({ length: k }, (_, i) => {
+    const pixels = exchanged ? p - i : i - p;
+    const whole = Math.floor(pixels / stride);
+    return { whole, phase: pixels - stride * whole };
   });
-  const rows = flat(pad(still, [0, 0, reach, 0], [0, 0, reach, reach]));
-  const products = order.map((kh) => {
-    const start = (reach - Math.floor(kh / stride)) * pitch;
-    const shifted = slice(rows, 2, start, start + length);
-    return sum(matmul(columns[kh % stride], swapLast(shifted)), [0], { keep: true });
-  });
-  const all = reshape(concat(products, 0), [k, k, moving.shape[1], still.shape[1]]);
+  const beside = phasesOf(columns, stride).map((phases) =>
+    flat(
+      concat(
+        shifts.map(({ whole, phase }) => shifted(phases[phase], 0, whole)),
+        1,
+      ),
+    ),
+  ); // for each phase along y: [N, k * channels, H * W]
+  const products = shifts.map(({ whole, phase }) =>
+    sum(matmul(beside[phase], swapLast(flat(shifted(rows, -whole, 0)))), [0], { keep: true }),
+  );
+  const all = reshape(concat(products, 0), [k, k, columns.shape[1], rows.shape[1]]);
   return transpose(all, exchanged ? [2, 3, 0, 1] : [3, 2, 0, 1]);
 }
 
-/** x as flat images [N, C, H * W]: itself at stride 1, every second row and column at stride 2; by first row and column. */
-function flatPhases(x: Var, stride: 1 | 2): Var[][] {
-  if (stride === 1) return [[flat(x)]];
+/** y[i, j] = x[i + rows, j + columns], zero beyond the edges. */
+function shifted(x: Var, rows: number, columns: number): Var {
+  if (rows === 0 && columns === 0) return x;
+  // Negative padding crops.
+  const amounts = x.graph.integers([0, 0, -rows, -columns, 0, 0, rows, columns]);
+  return x.graph.emit("Pad", [x, amounts], x.shape);
+}
+
+/** The images of every `stride`-th row and column, by the first row and column in them. */
+function phasesOf(x: Var, stride: 1 | 2): Var[][] {
+  if (stride === 1) return [[x]];
   const [n, c, h, w] = x.shape;
   // SpaceToDepth would do, but WebGPU lacks it.
   const split = transpose(reshape(x, [n, c, h / 2, 2, w / 2, 2]), [3, 5, 0, 1, 2, 4]);
-  const phases = reshape(split, [4, n, c, (h / 2) * (w / 2)]);
-  const phase = (i: number) => reshape(slice(phases, 0, i, i + 1), phases.shape.slice(1));
+  const four = reshape(split, [4, n, c, h / 2, w / 2]);
+  const phase = (i: number) => reshape(slice(four, 0, i, i + 1), four.shape.slice(1));
   return [
     [phase(0), phase(1)],
     [phase(2), phase(3)],
