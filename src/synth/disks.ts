@@ -20,7 +20,7 @@ export interface DiskOptions {
 export const DISKS: DiskOptions = {
   size: 32,
   disks: 3,
-  radius: [9, 13],
+  radius: [10, 14],
   background: [0, 0],
   intensity: [0.2, 1],
   contrast: 0.1,
