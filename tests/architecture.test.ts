@@ -120,7 +120,7 @@ const PUBLIC: Readonly<Record<string, string>> = {
   "./model": `
     Candidate Decoded LATENT_SIZE LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE Posterior
     ProposeOptions Proposer WeightsError Window boxOf constrain createProposer decoder describePaperDecoder
-    describePaperLoss diceLoss divergenceFromPrior encoder modelCard namedTensors paperDecoderOnnx paperParameters
+    describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder modelCard namedTensors paperDecoderOnnx paperParameters
     parseModel partialLoss placeWindow readSafetensors writeSafetensors`,
 };
 

@@ -4,7 +4,7 @@
  */
 import { type PartialSegmentation, Rng } from "../core/index.ts";
 import type { Runtime, Session } from "../engine/index.ts";
-import { LATENT_SIZE, type Model, PAPER_SIZE, paperDecoderOnnx } from "../model/index.ts";
+import { drawFromPrior, type Model, PAPER_SIZE, paperDecoderOnnx } from "../model/index.ts";
 import { drawPair, makeDiskImage, unionOf } from "../synth/index.ts";
 import { parseConfig } from "../train/index.ts";
 import { type Estimate, estimate } from "./bootstrap.ts";
@@ -69,28 +69,18 @@ export async function* heldOut(model: Model, runtime: Runtime, count: number): A
   }
 }
 
-/** COVERAGE_CANDIDATES candidates for latents from the prior, cut at THRESHOLD. */
+/** Candidates for latents from the prior, cut at THRESHOLD. */
 async function draw(session: Session, image: Float32Array, x: PartialSegmentation, rng: Rng) {
-  const shape = [COVERAGE_CANDIDATES, 1, PAPER_SIZE, PAPER_SIZE];
-  const latent = [COVERAGE_CANDIDATES, 1, LATENT_SIZE, LATENT_SIZE];
-  const { partialness, segmentation } = await session.run({
-    image: { data: repeated(image), shape },
-    xm: { data: repeated(x.partialness), shape },
-    xs: { data: repeated(x.segmentation), shape },
-    z: { data: rng.normals(COVERAGE_CANDIDATES * LATENT_SIZE * LATENT_SIZE), shape: latent },
-  });
-  return Array.from({ length: COVERAGE_CANDIDATES }, (_, k): PartialSegmentation => {
-    const area = PAPER_SIZE * PAPER_SIZE;
-    const m = Uint8Array.from(partialness.data.subarray(k * area, (k + 1) * area), isAbove);
-    const s = Uint8Array.from(segmentation.data.subarray(k * area, (k + 1) * area), isAbove);
-    return { width: PAPER_SIZE, height: PAPER_SIZE, partialness: m, segmentation: s };
-  });
-}
-
-function repeated(plane: Float32Array | Uint8Array): Float32Array {
-  const out = new Float32Array(COVERAGE_CANDIDATES * plane.length);
-  for (let k = 0; k < COVERAGE_CANDIDATES; k++) out.set(plane, k * plane.length);
-  return out;
+  const input = { image, xm: Float32Array.from(x.partialness), xs: Float32Array.from(x.segmentation) };
+  const drawn = await drawFromPrior(session, input, COVERAGE_CANDIDATES, rng);
+  return drawn.map(
+    ({ partialness, segmentation }): PartialSegmentation => ({
+      width: PAPER_SIZE,
+      height: PAPER_SIZE,
+      partialness: Uint8Array.from(partialness, isAbove),
+      segmentation: Uint8Array.from(segmentation, isAbove),
+    }),
+  );
 }
 
 /** Since s = (..) m, s is above the threshold only where m is. */

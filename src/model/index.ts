@@ -1,5 +1,6 @@
 /** Encoder, decoder, loss and candidates. */
 export * from "./decoder.ts";
+export { drawFromPrior } from "./draw.ts";
 export * from "./encoder.ts";
 export * from "./loss.ts";
 export * from "./model-file.ts";

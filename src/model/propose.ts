@@ -13,10 +13,11 @@ import {
   ShapeError,
   UsageError,
 } from "../core/index.ts";
-import type { HostTensor, Runtime, Session } from "../engine/index.ts";
+import type { Runtime, Session } from "../engine/index.ts";
 import { type AddedLabels, choose, labelOf, NOTHING } from "./choose.ts";
+import { drawFromPrior } from "./draw.ts";
 import type { Model } from "./model-file.ts";
-import { LATENT_SIZE, PAPER_SIZE, paperDecoderOnnx } from "./paper.ts";
+import { PAPER_SIZE, paperDecoderOnnx } from "./paper.ts";
 import { withoutSpecks } from "./specks.ts";
 import {
   boxOf,
@@ -97,7 +98,7 @@ async function propose(
   if (!(box.width > 0 && box.height > 0))
     throw new ShapeError(`The window at ${window.x}, ${window.y} of size ${window.size} holds no pixel of the image.`);
   const reading = readWindow(image, partial, window, PAPER_SIZE);
-  const drawn = await decode(session, reading, rng);
+  const drawn = await drawFromPrior(session, reading, DRAWS, rng.at("latents"));
   const draws = drawn.map((draw) => withoutSpecks(draw, reading.xm, PAPER_SIZE));
   const chosen = choose(
     draws.map((draw) => addedLabels(draw, reading)),
@@ -112,34 +113,9 @@ async function propose(
   );
 }
 
-/** One draw of each of `DRAWS` latents from the prior. */
-async function decode(session: Session, { image, xm, xs }: Reading, rng: Rng): Promise<CellProbabilities[]> {
-  const area = PAPER_SIZE * PAPER_SIZE;
-  const { partialness, segmentation } = await session.run({
-    image: repeated(image),
-    xm: repeated(xm),
-    xs: repeated(xs),
-    z: {
-      data: rng.at("latents").normals(DRAWS * LATENT_SIZE * LATENT_SIZE),
-      shape: [DRAWS, 1, LATENT_SIZE, LATENT_SIZE],
-    },
-  });
-  return Array.from({ length: DRAWS }, (_, n) => ({
-    partialness: partialness.data.subarray(n * area, (n + 1) * area),
-    segmentation: segmentation.data.subarray(n * area, (n + 1) * area),
-  }));
-}
-
 /** What a draw adds to the image's open cells. */
 function addedLabels(draw: CellProbabilities, { xm, onImage }: Reading): AddedLabels {
   return Uint8Array.from(xm, (segmented, i) => (segmented || !onImage[i] ? NOTHING : labelOf(draw, i)));
-}
-
-/** @returns [DRAWS, 1, PAPER_SIZE, PAPER_SIZE], the same plane for every draw */
-function repeated(plane: Float32Array): HostTensor {
-  const data = new Float32Array(DRAWS * plane.length);
-  for (let n = 0; n < DRAWS; n++) data.set(plane, n * plane.length);
-  return { data, shape: [DRAWS, 1, PAPER_SIZE, PAPER_SIZE] };
 }
 
 function placed(
