@@ -15,7 +15,7 @@ export interface PairOptions {
   readonly added: readonly [number, number];
 }
 
-export const PAIRS: PairOptions = { labels: 16, given: [6, 10], added: [2, 4] };
+export const PAIRS: PairOptions = { labels: 16, given: [8, 11], added: [2, 4] };
 
 /**
  * @param truth  [H, W], 1 where inside
