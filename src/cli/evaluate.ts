@@ -74,7 +74,7 @@ async function writeFigure(path: string, model: Model, runtime: Runtime): Promis
   await atomicWrite(path, encodePicture(drawCandidatesFigure(rows, FIGURE_COLUMNS)));
 }
 
-/** One model: its measures at the top level. Several: one such object each, and mean and standard deviation. */
+/** One model: its measures at the top level, null where nothing was counted. Several: one such object each, and mean and standard deviation. */
 function asJson(models: readonly Model[], reports: readonly DiskReport[], images: number) {
   const each = models.map(({ card }, i) => {
     const entries = Object.entries(reports[i]);
@@ -127,8 +127,9 @@ function spreadOf(reports: readonly DiskReport[], name: DiskMeasure) {
   return { mean, deviation: Math.sqrt(squares / (values.length - 1)) };
 }
 
-/** Three digits that count: 0.873, 52.3. */
+/** Three digits that count: 0.873, 52.3; a dash where nothing was counted. */
 function figure(value: number): string {
+  if (Number.isNaN(value)) return "-";
   return value.toFixed(Math.abs(value) < 2 ? 3 : 1);
 }
 

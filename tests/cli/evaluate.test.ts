@@ -15,9 +15,11 @@ test("one model's measures are JSON under the names of PAPER.md, each inside its
   const first = await tendril(["evaluate", SHIPPED, "--images", "20", "--json", "--figure", figure]);
   expect(first).toMatchObject({ code: 0 });
   const report = JSON.parse(first.stdout);
-  expect(report).toMatchObject({ model: "paper", images: 20 });
+  expect(report).toMatchObject({ model: "paper", images: 20, dice: expect.any(Number), diversity: expect.any(Number) });
   for (const name of Object.keys(DISK_MEASURES)) {
     const [low, high] = report.intervals[name];
+    // The shipped model's inputs show nearly every disk: of those that they don't show there may be none in 20 images.
+    if (report[name] === null) continue;
     expect(report[name]).toBeGreaterThanOrEqual(low);
     expect(report[name]).toBeLessThanOrEqual(high);
   }
