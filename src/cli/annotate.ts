@@ -6,7 +6,6 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { Command } from "commander";
 import open from "open";
-import pc from "picocolors";
 import { FileError, onFile, packageFolder } from "../files/index.ts";
 import {
   Desk,
@@ -18,6 +17,7 @@ import {
   type ServerOptions,
   startServer,
 } from "../server/index.ts";
+import { colours } from "./colours.ts";
 import { wholeNumber } from "./options.ts";
 
 /** The same at every start, so that the page's own settings are found again; another one when it is taken. */
@@ -93,7 +93,7 @@ async function findImages(paths: readonly string[], projectFolder: string): Prom
   const shown = reasons.slice(0, REFUSED_SHOWN);
   if (reasons.length > shown.length) shown.push(`... and ${reasons.length - shown.length} more.`);
   if (images.list().length === 0) throw new NoImageError(shown.join("\n"));
-  for (const reason of shown) console.error(`${pc.yellow("not opened")} ${reason}`);
+  for (const reason of shown) console.error(`${colours.yellow("not opened")} ${reason}`);
   return images;
 }
 

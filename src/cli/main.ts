@@ -1,8 +1,8 @@
 /** The `tendril` command: parses, calls the library, prints. Results on standard output, everything else on standard error. */
 import { Command, CommanderError } from "commander";
-import pc from "picocolors";
 import { TendrilError } from "../core/index.ts";
 import { annotateCommand } from "./annotate.ts";
+import { colours } from "./colours.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { proposeCommand } from "./propose.ts";
 import { trainCommand } from "./train.ts";
@@ -29,7 +29,7 @@ function report(error: unknown): number {
   // Commander has printed its own message; its code 0 is --help and --version.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof TendrilError) {
-    console.error(`${pc.red("error")} ${error.message}`);
+    console.error(`${colours.red("error")} ${error.message}`);
     return error.exitCode;
   }
   console.error(error);
