@@ -22,6 +22,7 @@ import { wholeNumber } from "./options.ts";
 
 interface Options {
   readonly images: number;
+  readonly dataSeed?: number;
   readonly figure?: string;
   readonly threads: number;
   readonly json: boolean;
@@ -42,26 +43,31 @@ export function evaluateCommand(): Command {
     )
     .argument("<model...>", "folders of trained models, such as models/paper or runs/paper-1/model")
     .option("--images <number>", "held-out images", wholeNumber(1, 1_000_000), HELD_OUT_IMAGES)
+    .option("--data-seed <number>", "other held-out images than those of the model's configuration", wholeNumber(0))
     .option("--figure <file>", "also draw inputs and the first model's candidates, the paper's Figure 3, as a PNG file")
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
     .option("--json", "print one JSON object instead of a table", false)
     .action(async (folders: readonly string[], options: Options) => {
       const models = await Promise.all(folders.map(readModelFolder));
       const runtime = nodeRuntime({ threads: options.threads });
-      const reports = await evaluateAll(models, runtime, options.images);
+      const reports = await evaluateAll(models, runtime, options);
       if (options.figure) await writeFigure(options.figure, models[0], runtime);
       const json = () => JSON.stringify(asJson(models, reports, options.images));
       console.log(options.json ? json() : asTable(reports));
     });
 }
 
-async function evaluateAll(models: readonly Model[], runtime: Runtime, images: number): Promise<DiskReport[]> {
+async function evaluateAll(
+  models: readonly Model[],
+  runtime: Runtime,
+  { images, dataSeed }: Options,
+): Promise<DiskReport[]> {
   const bar = new Bar({ format: "{bar} {value}/{total} images  {eta} s left", hideCursor: true, gracefulExit: true });
   bar.start(images * models.length, 0);
   try {
     const reports: DiskReport[] = [];
     for (const model of models)
-      reports.push(await evaluateOnDisks(model, runtime, { images, onImage: () => bar.increment() }));
+      reports.push(await evaluateOnDisks(model, runtime, { images, dataSeed, onImage: () => bar.increment() }));
     return reports;
   } finally {
     bar.stop();

@@ -26,14 +26,18 @@ export interface HeldOut {
   readonly candidates: readonly PartialSegmentation[];
 }
 
-/** @param onImage  called after every image with how many are done */
+/** @param options  dataSeed as in `heldOut`; onImage is called after every image with how many are done */
 export async function evaluateOnDisks(
   model: Model,
   runtime: Runtime,
-  { images = HELD_OUT_IMAGES, onImage }: { images?: number; onImage?: (done: number) => void } = {},
+  {
+    images = HELD_OUT_IMAGES,
+    dataSeed,
+    onImage,
+  }: { images?: number; dataSeed?: number | undefined; onImage?: (done: number) => void } = {},
 ): Promise<DiskReport> {
   const shares: Record<DiskMeasure, Share>[] = [];
-  for await (const { disks, input, candidates } of heldOut(model, runtime, images)) {
+  for await (const { disks, input, candidates } of heldOut(model, runtime, images, dataSeed)) {
     shares.push(measureDisks(disks, input, candidates));
     onImage?.(shares.length);
   }
@@ -49,10 +53,19 @@ export async function evaluateOnDisks(
   return Object.fromEntries(estimates) as Record<DiskMeasure, Estimate>;
 }
 
-/** Held-out images in order; the same for every model that was trained on the same data. */
-export async function* heldOut(model: Model, runtime: Runtime, count: number): AsyncGenerator<HeldOut> {
+/**
+ * Held-out images in order; the same for every model that was trained on the same data.
+ *
+ * @param dataSeed  draws other images than those of the model's configuration: unseen also by whoever chose that configuration
+ */
+export async function* heldOut(
+  model: Model,
+  runtime: Runtime,
+  count: number,
+  dataSeed?: number,
+): AsyncGenerator<HeldOut> {
   const { data } = parseConfig(JSON.stringify(model.card.config), `${model.card.name}: config`);
-  const root = Rng.seeded(data.seed);
+  const root = Rng.seeded(dataSeed ?? data.seed);
   const session = await runtime.load(paperDecoderOnnx(model.weights, COVERAGE_CANDIDATES));
   try {
     for (let i = 0; i < count; i++) {

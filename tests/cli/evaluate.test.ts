@@ -26,6 +26,9 @@ test("one model's measures are JSON under the names of PAPER.md, each inside its
   const second = await tendril(["evaluate", SHIPPED, "--images", "20", "--json"]);
   expect(JSON.parse(second.stdout)).toEqual(report);
 
+  const other = await tendril(["evaluate", SHIPPED, "--images", "20", "--json", "--data-seed", "2027"]);
+  expect(JSON.parse(other.stdout).dice).not.toBe(report.dice);
+
   const { width, height, data } = decode(await readFile(figure));
   expect(data).toHaveLength(width * height * 3);
   // Red over blue where inside, blue over red where outside: both are somewhere in the picture.
