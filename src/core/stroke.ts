@@ -55,10 +55,16 @@ function visitSegment(
   const radius2 = radius * radius;
   for (let y = box.y; y < box.y + box.height; y++) {
     for (let x = box.x; x < box.x + box.width; x++) {
-      const along = length2 === 0 ? 0 : Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / length2));
-      const ex = x - x0 - along * dx;
-      const ey = y - y0 - along * dy;
-      if (ex * ex + ey * ey <= radius2) visit(y * grid.width + x);
+      const [px, py] = [x - x0, y - y0];
+      const along = px * dx + py * dy;
+      // Distance to the line between the ends, or to the nearer end. Without a division, a centre that lies exactly on
+      // the rim is under the pen whichever way the segment was drawn.
+      const across = px * dy - py * dx;
+      const under =
+        along > 0 && along < length2
+          ? across * across <= radius2 * length2
+          : Math.min(px * px + py * py, (x - x1) ** 2 + (y - y1) ** 2) <= radius2;
+      if (under) visit(y * grid.width + x);
     }
   }
 }
