@@ -2,9 +2,20 @@
 import { basename, join } from "node:path";
 import { Bar } from "cli-progress";
 import { Command } from "commander";
+import { UsageError } from "../core/index.ts";
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import { readText } from "../files/index.ts";
-import { type Metrics, parseConfig, StoppedError, type TrainingConfig, train } from "../train/index.ts";
+import {
+  type GeneralConfig,
+  type GeneralData,
+  loadAnnotatedImages,
+  loadFeatures,
+  type Metrics,
+  parseConfig,
+  StoppedError,
+  type TrainingConfig,
+  train,
+} from "../train/index.ts";
 import { wholeNumber } from "./options.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
@@ -14,6 +25,7 @@ interface Options {
   readonly resume: boolean;
   readonly seed?: number;
   readonly threads: number;
+  readonly data?: string;
   readonly json: boolean;
 }
 
@@ -30,6 +42,10 @@ export function trainCommand(): Command {
       wholeNumber(0),
       0,
     )
+    .option(
+      "--data <folder>",
+      "images with masks, for a general model: <dataset>/images and <dataset>/masks/<structure>",
+    )
     .option("--json", "print one JSON object instead of text", false)
     .action(async (path: string, options: Options) => {
       const parsed = parseConfig(await readText(path, CONFIG_LIMIT), basename(path));
@@ -39,15 +55,17 @@ export function trainCommand(): Command {
       const interrupt = listenForInterrupts();
       let last: Metrics | undefined;
       try {
+        const data = config.kind === "general" ? await readData(config, options.data) : undefined;
         const model = await train(config, {
+          ...(data ? { data } : {}),
           folder,
           runtime: nodeRuntime({ threads: options.threads }),
           resume: options.resume,
           signal: interrupt.signal,
           onStart: progress.start,
-          onStep(metrics) {
+          onStep(metrics, waited) {
             last = metrics;
-            progress.update(metrics);
+            progress.update(metrics, waited);
           },
         });
         progress.stop();
@@ -62,6 +80,17 @@ export function trainCommand(): Command {
         interrupt.stop();
       }
     });
+}
+
+async function readData(config: GeneralConfig, folder: string | undefined): Promise<GeneralData> {
+  if (folder === undefined)
+    throw new UsageError(
+      `${config.name} is a general model: name a folder of images with masks with --data (its layout is in docs/training.md).`,
+    );
+  const images = await loadAnnotatedImages(folder, config.data.leaveOut);
+  for (const message of images.refused.slice(0, 5)) console.error(`left out: ${message}`);
+  if (images.refused.length > 5) console.error(`left out: ${images.refused.length - 5} more files`);
+  return { images, ...(await loadFeatures(images, config.model.features)) };
 }
 
 /** Exit codes of a command that a signal has ended, by the shells' custom: 128 and the signal's number. */
@@ -93,7 +122,7 @@ const BAR_COLUMNS = 40;
 const LINE_EVERY = 10_000;
 
 /** On standard error: a bar on a terminal, a line now and then elsewhere. */
-function progressBar({ steps, batch, loss: { beta0, beta1 } }: TrainingConfig) {
+function progressBar({ steps, batch }: TrainingConfig) {
   const room = (process.stderr.columns ?? 120) - TEXT_COLUMNS;
   const bar = new Bar({
     // The least needed stands last: where the terminal is too narrow, the end is cut off.
@@ -109,27 +138,24 @@ function progressBar({ steps, batch, loss: { beta0, beta1 } }: TrainingConfig) {
   });
   let first = 0;
   let started = 0;
+  let idle = 0;
   return {
     start(step: number): void {
       first = step;
       started = performance.now();
       bar.start(steps, step, { text: step === 0 ? "starting" : "going on" });
     },
-    update({ step, loss, segmentation, partialness, divergence }: Metrics): void {
+    update({ step, loss, learningRate: _, gradientNorm: __, ...terms }: Metrics, waited: number): void {
       const seconds = (performance.now() - started) / 1000;
       const done = step - first;
-      const terms = `${segmentation.toFixed(2)} + ${factor(beta0)}${partialness.toFixed(2)} + ${factor(beta1)}KL ${divergence.toFixed(1)}`;
-      const speed = `${Math.round((done * batch) / seconds)} samples/s`;
+      idle += waited / 1000;
+      const each = Object.entries(terms).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+      const speed = `${Math.round((done * batch) / seconds)} samples/s (${Math.round((100 * idle) / seconds)} % waiting)`;
       const left = step < steps ? `${duration(((steps - step) * seconds) / done)} left` : `took ${duration(seconds)}`;
-      bar.update(step, { text: `${left}  ${speed}  loss ${loss.toFixed(3)} = ${terms}` });
+      bar.update(step, { text: `${left}  ${speed}  loss ${loss.toFixed(3)}: ${each.join(", ")}` });
     },
     stop: () => bar.stop(),
   };
-}
-
-/** The weight of a term of the loss, as in "0.001 KL"; nothing when it is 1. */
-function factor(weight: number): string {
-  return weight === 1 ? "" : `${weight} `;
 }
 
 function duration(seconds: number): string {

@@ -9,6 +9,8 @@ export type DescribeLoss = (graph: Graph) => {
   readonly loss: Var;
   /** Further scalars to report at every step, such as the terms of the loss. */
   readonly terms: Readonly<Record<string, Var>>;
+  /** Tensors to hand out at every step, such as what the model predicts. */
+  readonly tensors?: Readonly<Record<string, Var>>;
 };
 
 export interface TrainingModel {
@@ -18,21 +20,24 @@ export interface TrainingModel {
   /** The state's vectors, in and out under the same name with `new_` before it. */
   readonly state: readonly StateName[];
   readonly terms: readonly string[];
+  readonly tensors: readonly string[];
 }
 
 export function compileTraining(name: string, describe: DescribeLoss, options: OptimiserOptions): TrainingModel {
-  const { graph, source, loss, terms } = trace(describe);
+  const { graph, source, loss, terms, tensors = {} } = trace(describe);
   const { state, learningRate, gradientNorm } = optimise(graph, flatGradient(graph, source, loss), options);
   const reported = { loss, ...terms, learningRate, gradientNorm };
   const renewed = Object.fromEntries(Object.entries(state).map(([key, value]) => [`new_${key}`, value]));
   return {
     onnx: graph.toOnnx(name, `One training step of ${name}: forward, loss, gradients and optimiser.`, {
       ...reported,
+      ...tensors,
       ...renewed,
     }),
     parameters: source.specs,
     state: Object.keys(state) as StateName[],
     terms: Object.keys(reported),
+    tensors: Object.keys(tensors),
   };
 }
 

@@ -19,6 +19,12 @@ export function initialState(model: TrainingModel, rng: Rng): TrainingState {
   return { ...Object.fromEntries(vectors), parameters };
 }
 
+export interface StepResult {
+  readonly terms: Record<string, number>;
+  readonly tensors: Tensors;
+  readonly finite: boolean;
+}
+
 export class Trainer {
   private readonly model: TrainingModel;
   private readonly session: Session;
@@ -52,9 +58,9 @@ export class Trainer {
    * bad batch leaves the last good state.
    *
    * @param batch  the description's own inputs, by name
-   * @returns      loss, its terms, learning rate and gradient norm, by name; whether the state has advanced
+   * @returns      loss, its terms, learning rate and gradient norm, by name; the description's tensors; whether the state has advanced
    */
-  async step(batch: Tensors): Promise<{ readonly terms: Record<string, number>; readonly finite: boolean }> {
+  async step(batch: Tensors): Promise<StepResult> {
     const inputs: Record<string, Tensors[string]> = { ...batch };
     for (const name of this.model.state)
       inputs[name] = { data: this.current[name]!, shape: [this.current[name]!.length] };
@@ -64,7 +70,8 @@ export class Trainer {
     // A finite loss does not vouch for the update: 0 / 0 in it would show one step, and maybe one checkpoint, too late.
     const finite = Object.values(terms).every(isSound) && renewed.every(([, data]) => areSound(data));
     if (finite) this.current = Object.fromEntries(renewed) as unknown as TrainingState;
-    return { terms, finite };
+    const tensors = Object.fromEntries(this.model.tensors.map((name) => [name, outputs[name]]));
+    return { terms, tensors, finite };
   }
 
   close(): Promise<void> {

@@ -2,7 +2,7 @@
  * The paper's experiment (section 3): a trained model on held-out images of disks with held-out partial segmentations,
  * latents from the prior.
  */
-import { type PartialSegmentation, Rng } from "../core/index.ts";
+import { type PartialSegmentation, Rng, UsageError } from "../core/index.ts";
 import type { Runtime, Session } from "../engine/index.ts";
 import { drawFromPrior, type Model, PAPER_SIZE, paperDecoderOnnx } from "../model/index.ts";
 import { drawPair, makeDiskImage, unionOf } from "../synth/index.ts";
@@ -64,7 +64,10 @@ export async function* heldOut(
   count: number,
   dataSeed?: number,
 ): AsyncGenerator<HeldOut> {
-  const { data } = parseConfig(JSON.stringify(model.card.config), `${model.card.name}: config`);
+  const config = parseConfig(JSON.stringify(model.card.config), `${model.card.name}: config`);
+  if (config.kind !== "paper")
+    throw new UsageError(`${model.card.name} is not the paper's model: the disks are not its experiment. Use --data.`);
+  const { data } = config;
   const root = Rng.seeded(dataSeed ?? data.seed);
   const session = await runtime.load(paperDecoderOnnx(model.weights, COVERAGE_CANDIDATES));
   try {

@@ -47,10 +47,11 @@ export function partialLoss(
 /**
  * One minus soft Dice with squared terms in the denominator (Milletari et al. 2016), every pixel weighted by `weight`.
  *
- * @returns [N]; 0 when both are empty
+ * @param estimate  [..., C, H, W], to which the others broadcast
+ * @returns [...], such as [N]; 0 when both are empty
  */
 export function diceLoss(y: Var, estimate: Var, weight: Var): Var {
-  const axes = [1, 2, 3];
+  const axes = [-3, -2, -1].map((axis) => estimate.shape.length + axis);
   const shared = sum(mul(weight, mul(y, estimate)), axes);
   const total = sum(mul(weight, add(square(y), square(estimate))), axes);
   // The same small number above and below: an empty target that is met costs nothing, and nothing is divided by 0.

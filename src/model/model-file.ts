@@ -1,21 +1,35 @@
 /**
- * A trained model as a folder: `model.json` (what it is and where it comes from), `weights.safetensors`, and `decoder.onnx`, the
- * same decoder as an ordinary ONNX file for other tools. Only the first two are read back.
+ * A trained model as a folder: `model.json` (what it is and where it comes from), `weights.safetensors`, and the networks that propose
+ * as ordinary ONNX files for other tools (`decoder.onnx` of the paper's model, `trunk.onnx` and `candidates.onnx` of a general one).
+ * Only the first two are read back.
  */
 import { z } from "zod";
 import { parametersOf } from "../engine/index.ts";
+import { describeGeneralLoss } from "./general.ts";
 import { describePaperLoss } from "./paper.ts";
+import { projectionShapes } from "./pretrained.ts";
 import { type NamedTensor, readSafetensors, WeightsError } from "./safetensors.ts";
+import type { GeneralShape } from "./trunk.ts";
 
-export const MODEL_FILES = { card: "model.json", weights: "weights.safetensors", decoder: "decoder.onnx" } as const;
+export const MODEL_FILES = { card: "model.json", weights: "weights.safetensors" } as const;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const channels = z.int().min(1).max(1024);
+
+/** `GeneralShape`, checked. */
+export const generalShape = z.strictObject({
+  size: z.int().min(32).max(512).multipleOf(16),
+  widths: z.tuple([channels, channels, channels, channels, channels]),
+  features: z.int().min(0).max(256),
+  latent: z.int().min(1).max(64),
+});
 
 /** What a program needs to know of a model, and what a person needs to make it again. */
 export const modelCard = z.strictObject({
   format: z.literal(1),
   name: z.string().min(1).max(256),
-  kind: z.literal("paper"),
+  kind: z.enum(["paper", "general"]),
   parameters: z.int().positive(),
   seed: z.int().nonnegative(),
   steps: z.int().positive(),
@@ -49,11 +63,14 @@ export function parseModel(cardText: string, weightsBytes: Uint8Array, source: s
     );
   }
   const tensors = readSafetensors(weightsBytes, `${source}/${MODEL_FILES.weights}`);
-  return { card, weights: checkedWeights(tensors, source) };
+  return { card, weights: checkedWeights(tensors, tensorsOf(card, source), source) };
 }
 
-export function namedTensors(weights: ReadonlyMap<string, Float32Array>): Map<string, NamedTensor> {
-  return new Map(paperParameters().map(({ name, shape }) => [name, { shape, data: weights.get(name)! }]));
+export function namedTensors(
+  card: Pick<ModelCard, "kind" | "config">,
+  weights: ReadonlyMap<string, Float32Array>,
+): Map<string, NamedTensor> {
+  return new Map(tensorsOf(card, "the model").map(({ name, shape }) => [name, { shape, data: weights.get(name)! }]));
 }
 
 /** The parameters of the paper's encoder and decoder, in the order of the flat vector. */
@@ -61,8 +78,27 @@ export function paperParameters() {
   return parametersOf(describePaperLoss(1, { beta0: 1, beta1: 1 }));
 }
 
-function checkedWeights(tensors: ReadonlyMap<string, NamedTensor>, source: string): Map<string, Float32Array> {
-  const specs = paperParameters();
+/** The shape of a general model. @throws {WeightsError} when its card does not give one */
+export function shapeOf({ config }: Pick<ModelCard, "config">, source: string): GeneralShape {
+  const parsed = generalShape.safeParse(config.model);
+  if (parsed.success) return parsed.data;
+  throw new WeightsError("bad-header", `${source}/${MODEL_FILES.card} does not give the shape of its network.`);
+}
+
+/** All tensors of a model's file: the trained parameters, and what belongs to them. */
+function tensorsOf(card: Pick<ModelCard, "kind" | "config">, source: string) {
+  if (card.kind === "paper") return paperParameters();
+  const shape = shapeOf(card, source);
+  const loss = { beta0: 1, betaKl: 1, betaMean: 1, betaBest: 1, draws: 0 };
+  const trained = parametersOf(describeGeneralLoss(1, shape, loss));
+  return shape.features > 0 ? [...trained, ...projectionShapes(shape.features)] : trained;
+}
+
+function checkedWeights(
+  tensors: ReadonlyMap<string, NamedTensor>,
+  specs: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  source: string,
+): Map<string, Float32Array> {
   for (const { name, shape } of specs) {
     const found = tensors.get(name)?.shape;
     if (found?.join() !== shape.join())

@@ -145,7 +145,12 @@ function keepOn(start: number, size: number, length: number): number {
   return Math.min(Math.max(start, Math.min(0, length - size)), Math.max(0, length - size));
 }
 
-function readIntensities({ data, width, height }: Image, window: Window, cells: number): Float64Array {
+/** Intensities on a window's cells, as `readWindow` reads them, before they are stretched: [cells, cells] */
+export function readIntensities(
+  { data, width, height }: Grid & { readonly data: ArrayLike<number> },
+  window: Window,
+  cells: number,
+): Float64Array {
   const step = window.size / cells;
   const columns = footprints(window.x, step, cells, width);
   const rows = footprints(window.y, step, cells, height);

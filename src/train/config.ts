@@ -1,7 +1,9 @@
-/** A training run as one JSON file: complete, no hidden defaults, unknown keys refused. `configs/paper.json` is the example. */
+/** A training run as one JSON file: complete, no hidden defaults, unknown keys refused. `configs/paper.json` and `configs/general.json` are the examples. */
 import { z } from "zod";
 import { UsageError } from "../core/index.ts";
 import type { OptimiserOptions } from "../engine/index.ts";
+import { generalShape } from "../model/index.ts";
+import { CYCLE } from "./sample-stream.ts";
 
 const range = (least: number, most: number) =>
   z
@@ -14,52 +16,94 @@ const wholeRange = (least: number, most: number) =>
 const rate = z.number().min(0).lt(1);
 const weight = z.number().min(0).max(1e6);
 
-const schema = z
-  .strictObject({
-    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "use small letters, digits and hyphens"),
-    kind: z.literal("paper"),
-    seed: z.int().nonnegative(),
-    steps: z.int().min(1).max(10_000_000),
-    batch: z.int().min(1).max(4096),
-    checkpointEvery: z.int().min(1),
-    data: z.strictObject({
-      images: z.int().min(1).max(1_000_000),
-      seed: z.int().nonnegative(),
-      disks: z
-        .strictObject({
-          size: z.literal(32),
-          disks: z.int().min(1).max(8),
-          radius: range(1, 16),
-          background: range(0, 1),
-          intensity: range(0, 1),
-          contrast: z.number().min(0).max(0.3),
-          noise: z.number().min(0).max(1),
-        })
-        .refine(({ disks, intensity, contrast }) => 2 * disks * contrast < intensity[1] - intensity[0], {
-          message: "intensity must be wider than 2 x disks x contrast, or no further disk may fit",
-        }),
-      pairs: z
-        .strictObject({ labels: z.int().min(2).max(256), given: wholeRange(1, 255), added: wholeRange(1, 255) })
-        .refine(({ labels, given, added }) => given[1] + added[1] <= labels, {
-          message: "given and added together must not exceed labels",
-        }),
-    }),
-    loss: z.strictObject({ beta0: weight, beta1: weight }),
-    optimiser: z.strictObject({
-      learningRate: z.number().positive().max(1),
-      schedule: z.enum(["constant", "cosine"]),
-      warmup: z.int().nonnegative(),
-      floor: z.number().min(0).max(1),
-      beta1: rate,
-      beta2: rate,
-      epsilon: z.number().min(1e-12).max(1),
-      weightDecay: z.number().min(0).lt(1),
-      clipNorm: z.number().positive().nullable(),
-      average: rate.nullable(),
-    }),
-  })
-  .refine(({ optimiser, steps }) => optimiser.warmup < steps, "optimiser.warmup must be smaller than steps");
+const optimiser = z.strictObject({
+  learningRate: z.number().positive().max(1),
+  schedule: z.enum(["constant", "cosine"]),
+  warmup: z.int().nonnegative(),
+  floor: z.number().min(0).max(1),
+  beta1: rate,
+  beta2: rate,
+  epsilon: z.number().min(1e-12).max(1),
+  weightDecay: z.number().min(0).lt(1),
+  clipNorm: z.number().positive().nullable(),
+  average: rate.nullable(),
+});
 
+const run = {
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "use small letters, digits and hyphens"),
+  seed: z.int().nonnegative(),
+  steps: z.int().min(1).max(10_000_000),
+  batch: z.int().min(1).max(4096),
+  checkpointEvery: z.int().min(1),
+  optimiser,
+};
+
+const paper = z.strictObject({
+  ...run,
+  kind: z.literal("paper"),
+  data: z.strictObject({
+    images: z.int().min(1).max(1_000_000),
+    seed: z.int().nonnegative(),
+    disks: z
+      .strictObject({
+        size: z.literal(32),
+        disks: z.int().min(1).max(8),
+        radius: range(1, 16),
+        background: range(0, 1),
+        intensity: range(0, 1),
+        contrast: z.number().min(0).max(0.3),
+        noise: z.number().min(0).max(1),
+      })
+      .refine(({ disks, intensity, contrast }) => 2 * disks * contrast < intensity[1] - intensity[0], {
+        message: "intensity must be wider than 2 x disks x contrast, or no further disk may fit",
+      }),
+    pairs: z
+      .strictObject({ labels: z.int().min(2).max(256), given: wholeRange(1, 255), added: wholeRange(1, 255) })
+      .refine(({ labels, given, added }) => given[1] + added[1] <= labels, {
+        message: "given and added together must not exceed labels",
+      }),
+  }),
+  loss: z.strictObject({ beta0: weight, beta1: weight }),
+});
+
+const share = z.number().min(0).max(1);
+
+const general = z.strictObject({
+  ...run,
+  kind: z.literal("general"),
+  data: z
+    .strictObject({
+      /** Data sets that are held back as a whole, for choices that must tell of transfer. */
+      leaveOut: z.array(z.string()),
+      painted: share,
+      random: share,
+      regions: share,
+      withoutFeatures: share,
+      appearance: share,
+    })
+    .refine(({ painted, random, regions }) => painted + random + regions <= 1, {
+      message: "painted, random and regions are shares of one whole and must not exceed 1 together",
+    }),
+  model: generalShape,
+  loss: z.strictObject({
+    beta0: weight,
+    betaKl: weight,
+    betaMean: weight,
+    betaBest: weight,
+    draws: z.int().min(0).max(16),
+  }),
+});
+
+const schema = z
+  .discriminatedUnion("kind", [paper, general])
+  .refine(({ optimiser, steps }) => optimiser.warmup < steps, "optimiser.warmup must be smaller than steps")
+  .refine(
+    ({ kind, steps, checkpointEvery }) => kind === "paper" || (steps % CYCLE === 0 && checkpointEvery % CYCLE === 0),
+    `steps and checkpointEvery of a general run must be multiples of ${CYCLE}: a run can only be taken up between two cycles`,
+  );
+
+export type PaperConfig = z.infer<typeof paper>;
+export type GeneralConfig = z.infer<typeof general>;
 export type TrainingConfig = z.infer<typeof schema>;
 
 /**
@@ -81,7 +125,7 @@ export function parseConfig(text: string, source: string): TrainingConfig {
   throw new UsageError(`${source}: ${faults.join("; ")}. Compare it with configs/paper.json.`);
 }
 
-export function optimiserOf({ optimiser, steps }: TrainingConfig): OptimiserOptions {
+export function optimiserOf({ optimiser, steps }: Pick<TrainingConfig, "optimiser" | "steps">): OptimiserOptions {
   const { schedule, warmup, floor, ...rest } = optimiser;
   return {
     ...rest,

@@ -3,16 +3,21 @@ import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { LOG_EVERY, type Metrics } from "./metrics.ts";
 
-const CURVES = {
+const CURVES: Readonly<Record<string, string>> = {
   loss: "loss L",
   segmentation: "segmentation, WDL",
   partialness: "partialness, DL",
   divergence: "divergence, KL (nats)",
-} as const;
+  middle: "one answer, z = 0",
+  reconstruction: "posterior draw",
+  best: "best of the prior draws",
+};
 
 export async function drawCurves(title: string, lines: readonly Metrics[]): Promise<string> {
   const values = lines.flatMap((line) =>
-    Object.entries(CURVES).map(([key, curve]) => ({ step: line.step, curve, value: line[key as keyof typeof CURVES] })),
+    Object.entries(CURVES)
+      .filter(([key]) => key in line)
+      .map(([key, curve]) => ({ step: line.step, curve, value: line[key] })),
   );
   const spec: TopLevelSpec = {
     title: `${title}: mean over every ${LOG_EVERY} steps`,

@@ -1,6 +1,10 @@
 /** Training runs: configuration, loop, checkpoints, trained models on disk. Node only. */
+export * from "./annotated-images.ts";
 export * from "./checkpoint.ts";
 export * from "./config.ts";
+export { loadFeatures, type StoredFeatures } from "./feature-store.ts";
+export type { GeneralData } from "./general-work.ts";
 export * from "./loop.ts";
 export * from "./metrics.ts";
 export * from "./model-folder.ts";
+export { batchTensors, dataSha256 } from "./paper-work.ts";

@@ -1,5 +1,5 @@
 /**
- * A training run: batches of partial segmentations through the training graph, with checkpoints, a log and a trained model at the end.
+ * A training run: batches through the training graph, with checkpoints, a log and a trained model at the end.
  *
  *     runs/paper-1/
  *       config.json environment.json   what was run, and on what
@@ -12,26 +12,24 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Rng, TendrilError, UsageError } from "../core/index.ts";
 import {
-  compileTraining,
   initialState,
   isSound,
-  type ParameterSpec,
   type Runtime,
   splitFlat,
-  type Tensors,
   Trainer,
   type TrainingModel,
   type TrainingState,
 } from "../engine/index.ts";
 import { atomicWrite, FileError, isUnfinished, onFile, orAbsent, readText } from "../files/index.ts";
-import { describePaperLoss, LATENT_SIZE, PAPER_SIZE } from "../model/index.ts";
-import { type DiskImage, drawBatch, makeDiskSet, type PartialBatch } from "../synth/index.ts";
 import { type Checkpoint, loadLatestCheckpoint, type Origin, saveCheckpoint, sha256 } from "./checkpoint.ts";
-import { optimiserOf, type TrainingConfig } from "./config.ts";
+import type { TrainingConfig } from "./config.ts";
 import { drawCurves } from "./curves.ts";
 import { environment } from "./environment.ts";
+import { type GeneralData, generalWork } from "./general-work.ts";
 import { type Metrics, MetricsLog, metricsSchema, readMetrics } from "./metrics.ts";
 import { writeModelFolder } from "./model-folder.ts";
+import { paperWork } from "./paper-work.ts";
+import type { TrainingBatch, TrainingWork } from "./work.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
 
@@ -42,15 +40,17 @@ export interface RunOptions {
   readonly resume: boolean;
   /** When it is aborted, the run finishes its step, saves a checkpoint and ends with `StoppedError`. */
   readonly signal?: AbortSignal;
+  /** What a general run trains on; the paper's makes its own. */
+  readonly data?: GeneralData;
   /** Where the run begins: 0, or the step of the checkpoint. */
   readonly onStart?: (step: number) => void;
-  /** Called after every step with that step's figures. */
-  readonly onStep?: (metrics: Metrics) => void;
+  /** Called after every step with that step's figures, and the milliseconds that the engine waited for its batch. */
+  readonly onStep?: (metrics: Metrics, waited: number) => void;
 }
 
 /** A loss, gradient or weight stopped being a finite number, or left all bounds. The newest checkpoint is from before. */
 export class DivergedError extends TendrilError {
-  constructor(step: number, terms: Readonly<Record<string, number>>, batch: PartialBatch, checkpoint: number) {
+  constructor(step: number, terms: Readonly<Record<string, number>>, batch: TrainingBatch, checkpoint: number) {
     const bad = Object.entries(terms).filter(([, value]) => !isSound(value));
     const what =
       bad.length > 0
@@ -59,7 +59,7 @@ export class DivergedError extends TendrilError {
     const from = checkpoint > 0 ? `The checkpoint of step ${checkpoint} is whole.` : "There is no checkpoint yet.";
     super(
       "diverged",
-      `Training stopped at step ${step}: ${what}. The batch holds the training images ${batch.indices.join(", ")}. ` +
+      `Training stopped at step ${step}: ${what}. The batch holds the training images ${batch.names.join(", ")}. ` +
         `${from} A smaller optimiser.learningRate or a clipNorm usually helps.`,
     );
   }
@@ -76,70 +76,59 @@ export class StoppedError extends TendrilError {
 export async function train(config: TrainingConfig, options: RunOptions): Promise<string> {
   const { folder, runtime, signal } = options;
   const rng = Rng.seeded(config.seed);
-  const set = makeDiskSet(Rng.seeded(config.data.seed), "train", config.data.images, config.data.disks);
-  const model = compileTraining("paper", describePaperLoss(config.batch, config.loss), optimiserOf(config));
+  const work = config.kind === "paper" ? paperWork(config, rng) : generalWork(config, rng, requireData(options));
+  const { model } = work;
   const origin = originOf(config, model, runtime);
   const checkpoints = join(folder, "checkpoints");
-  const start = await openRun(config, origin, options);
-  const log = new MetricsLog(join(folder, "metrics.jsonl"), start?.lines, start?.pending);
-
-  let step = start?.step ?? 0;
-  let saved = step;
-  options.onStart?.(step);
-  const trainer = await Trainer.start(runtime, model, start?.state ?? initialState(model, rng.at("weights")));
-  const save = async () => {
-    await log.write();
-    if (step > saved)
-      await saveCheckpoint(
-        checkpoints,
-        { step, state: trainer.state, generator: rng.state, pending: log.pending },
-        origin,
-      );
-    saved = step;
-  };
   try {
-    while (step < config.steps) {
-      if (signal?.aborted) {
-        await save();
-        throw new StoppedError(step, config.steps);
+    const start = await openRun(config, origin, options);
+    const log = new MetricsLog(join(folder, "metrics.jsonl"), start?.lines, start?.pending);
+    let step = start?.step ?? 0;
+    let saved = step;
+    options.onStart?.(step);
+    const trainer = await Trainer.start(runtime, model, start?.state ?? initialState(model, rng.at("weights")));
+    const save = async () => {
+      await log.write();
+      if (step > saved)
+        await saveCheckpoint(
+          checkpoints,
+          { step, state: trainer.state, generator: rng.state, pending: log.pending },
+          origin,
+        );
+      saved = step;
+    };
+    try {
+      while (step < config.steps) {
+        if (signal?.aborted && step % work.cycle === 0) {
+          await save();
+          throw new StoppedError(step, config.steps);
+        }
+        const asked = performance.now();
+        const batch = await work.batch(step);
+        const waited = performance.now() - asked;
+        const { terms, tensors, finite } = await trainer.step(batch.tensors);
+        step++;
+        if (!finite) throw new DivergedError(step, terms, batch, saved);
+        work.answered(step - 1, tensors);
+        const metrics = metricsSchema.parse({ step, ...terms });
+        log.add(metrics);
+        options.onStep?.(metrics, waited);
+        if (step === config.steps) log.fold();
+        if (step === config.steps || step % config.checkpointEvery === 0) await save();
       }
-      const batch = drawBatch(rng.at("batches").at(step), set, config.batch, PAPER_SIZE, config.data.pairs);
-      const { terms, finite } = await trainer.step(batchTensors(batch, rng.at("noise").at(step)));
-      step++;
-      if (!finite) throw new DivergedError(step, terms, batch, saved);
-      const metrics = metricsSchema.parse({ step, ...terms });
-      log.add(metrics);
-      options.onStep?.(metrics);
-      if (step === config.steps) log.fold();
-      if (step === config.steps || step % config.checkpointEvery === 0) await save();
+      await atomicWrite(join(folder, "curves.svg"), await drawCurves(config.name, log.lines));
+      return await publish(config, work, trainer.state, folder, runtime.name);
+    } finally {
+      await trainer.close();
     }
-    await atomicWrite(join(folder, "curves.svg"), await drawCurves(config.name, log.lines));
-    return await publish(config, trainer.state, model.parameters, set, folder, runtime.name);
   } finally {
-    await trainer.close();
+    await work.close();
   }
 }
 
-/** The batch as the training graph's inputs; `noise` turns the posterior into draws. */
-export function batchTensors(batch: PartialBatch, noise: Rng): Tensors {
-  const count = batch.indices.length;
-  const shape = [count, 1, PAPER_SIZE, PAPER_SIZE];
-  const { image, xm, xs, ym, ys } = batch;
-  const planes = Object.entries({ image, xm, xs, ym, ys }).map(([name, data]) => [name, { data, shape }] as const);
-  const latent = [count, 1, LATENT_SIZE, LATENT_SIZE];
-  return {
-    ...Object.fromEntries(planes),
-    noise: { data: noise.normals(count * LATENT_SIZE * LATENT_SIZE), shape: latent },
-  };
-}
-
-/** SHA-256 over the images and masks of a set, in order. */
-export function dataSha256(set: readonly DiskImage[]): string {
-  const parts = set.flatMap(({ image, disks }) => [
-    Buffer.from(image.buffer, image.byteOffset, image.byteLength),
-    ...disks.map((disk) => Buffer.from(disk)),
-  ]);
-  return sha256(Buffer.concat(parts));
+function requireData({ data }: RunOptions): GeneralData {
+  if (!data) throw new UsageError("A general run needs a folder of images with masks: name it with --data.");
+  return data;
 }
 
 function configText(config: TrainingConfig): string {
@@ -193,19 +182,20 @@ async function claimFolder(folder: string, text: string, found: Checkpoint | nul
 
 async function publish(
   config: TrainingConfig,
+  { model, dataSha256, fixed }: TrainingWork,
   state: TrainingState,
-  parameters: readonly ParameterSpec[],
-  set: readonly DiskImage[],
   folder: string,
   runtime: string,
 ): Promise<string> {
   const path = join(folder, "model");
-  await writeModelFolder(path, splitFlat(parameters, state.average ?? state.parameters), {
+  const weights = new Map(splitFlat(model.parameters, state.average ?? state.parameters));
+  for (const [name, { data }] of fixed) weights.set(name, data);
+  await writeModelFolder(path, weights, {
     name: config.name,
     kind: config.kind,
     seed: config.seed,
     steps: config.steps,
-    dataSha256: dataSha256(set),
+    dataSha256,
     config,
     runtime,
   }).catch((error: unknown) => {

@@ -8,17 +8,11 @@ export const LOG_EVERY = 25;
 
 const LOG_LIMIT = 256 * 2 ** 20;
 
-export const metricsSchema = z.strictObject({
-  step: z.int().positive(),
-  loss: z.number(),
-  segmentation: z.number(),
-  partialness: z.number(),
-  divergence: z.number(),
-  learningRate: z.number(),
-  gradientNorm: z.number(),
-});
+export const metricsSchema = z
+  .object({ step: z.int().positive(), loss: z.number(), learningRate: z.number(), gradientNorm: z.number() })
+  .catchall(z.number());
 
-/** The loss L and its terms (segmentation WDL, partialness DL, divergence KL in nats), after `step` steps. */
+/** The loss and its terms, as the model names them (`model/loss.ts`, `model/general.ts`), after `step` steps. */
 export type Metrics = Readonly<z.infer<typeof metricsSchema>>;
 
 /** The log is not what a run writes. */
@@ -58,10 +52,10 @@ export class MetricsLog {
   fold(): void {
     const last = this.open.at(-1);
     if (!last) return;
-    const mean = (key: keyof Metrics) => this.open.reduce((sum, metrics) => sum + metrics[key], 0) / this.open.length;
-    const keys = Object.keys(metricsSchema.shape) as (keyof Metrics)[];
+    const mean = (key: string) => this.open.reduce((sum, metrics) => sum + metrics[key], 0) / this.open.length;
+    const keys = Object.keys(last);
     const means = keys.map((key) => [key, key === "step" ? last.step : mean(key)]);
-    this.lines.push(Object.fromEntries(means));
+    this.lines.push(metricsSchema.parse(Object.fromEntries(means)));
     this.open = [];
   }
 

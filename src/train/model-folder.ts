@@ -2,12 +2,15 @@
 import { basename, join } from "node:path";
 import { packageFolder, publishFolder, readLimited, readText } from "../files/index.ts";
 import {
+  candidatesOnnx,
   MODEL_FILES,
   type Model,
   type ModelCard,
   namedTensors,
   paperDecoderOnnx,
   parseModel,
+  shapeOf,
+  trunkOnnx,
   WeightsError,
   writeSafetensors,
 } from "../model/index.ts";
@@ -36,19 +39,26 @@ export async function readModelFolder(folder: string): Promise<Model> {
   return model;
 }
 
-/** Makes the folder with the model's three files and returns its card. @throws {FileError} when the folder exists */
+/** Makes the folder with the model's files and returns its card. @throws {FileError} when the folder exists */
 export async function writeModelFolder(
   folder: string,
   weights: ReadonlyMap<string, Float32Array>,
   facts: Omit<ModelCard, "format" | "weightsSha256" | "parameters">,
 ): Promise<ModelCard> {
-  const bytes = writeSafetensors(namedTensors(weights));
+  const bytes = writeSafetensors(namedTensors(facts, weights));
   const parameters = [...weights.values()].reduce((total, { length }) => total + length, 0);
   const card: ModelCard = { format: 1, parameters, weightsSha256: sha256(bytes), ...facts };
   await publishFolder(folder, {
     [MODEL_FILES.weights]: bytes,
-    [MODEL_FILES.decoder]: paperDecoderOnnx(weights, EXPORTED_BATCH),
+    ...networks(facts, weights),
     [MODEL_FILES.card]: `${JSON.stringify(card, null, 2)}\n`,
   });
   return card;
+}
+
+/** The networks that propose, for other tools. */
+function networks(card: Pick<ModelCard, "kind" | "config">, weights: ReadonlyMap<string, Float32Array>) {
+  if (card.kind === "paper") return { "decoder.onnx": paperDecoderOnnx(weights, EXPORTED_BATCH) };
+  const shape = shapeOf(card, "the model");
+  return { "trunk.onnx": trunkOnnx(weights, shape), "candidates.onnx": candidatesOnnx(weights, shape, EXPORTED_BATCH) };
 }

@@ -104,7 +104,7 @@ test("any change of any header byte is refused or still gives tensors that fit t
 
 const { card, weights } = initialModel(1);
 const cardText = JSON.stringify(card);
-const named = () => namedTensors(weights);
+const named = () => namedTensors(card, weights);
 
 test("a model that is written is read back bit for bit", () => {
   const model = parseModel(cardText, writeSafetensors(named()), "paper");

@@ -2,9 +2,9 @@
 import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { sha256, type TrainingConfig } from "../../src/train/index.ts";
+import { type PaperConfig, sha256 } from "../../src/train/index.ts";
 
-export const TINY: TrainingConfig = {
+export const TINY: PaperConfig = {
   name: "tiny",
   kind: "paper",
   seed: 1,

@@ -1,0 +1,185 @@
+/**
+ * Candidates from the general model, most likely first.
+ *
+ *   window -> comparison maps -> trunk, once -> light decoder for z = 0 and DRAWS latents from the prior -> the first candidate is z = 0,
+ *   the others are draws that differ from it and from each other (`choose.ts`) -> placed back, with what is drawn by hand kept exactly
+ */
+import { boundsOf, type Image, type PartialSegmentation } from "../core/index.ts";
+import type { HostTensor, Runtime, Session } from "../engine/index.ts";
+import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
+import { compare, type ImageMaps, imageMaps, type Marks, PLANES } from "./comparison.ts";
+import { candidatesOnnx, trunkOnnx } from "./general.ts";
+import { type Model, shapeOf } from "./model-file.ts";
+import { windowFeatures } from "./pretrained.ts";
+import { type Candidate, countAdded, type ProposeOptions } from "./propose.ts";
+import type { GeneralShape } from "./trunk.ts";
+import { boxOf, type CellProbabilities, placeBack, placeWindow, readWindow } from "./window.ts";
+
+/** Latents drawn beside z = 0 for one proposal. */
+export const GENERAL_DRAWS = 15;
+
+/** What the networks are asked about a window. */
+export interface Question {
+  readonly maps: ImageMaps;
+  readonly marks: Marks;
+  /** How much of what is left is to be added, (0, 1]; 1 is all of it. */
+  readonly step: number;
+  /** [F, S/2, S/2] on the window, or null for none */
+  readonly features: Float32Array | null;
+}
+
+/** Draws that agree this well with a candidate offer nothing that is not in it. */
+const SAME_DICE = 0.95;
+
+export async function generalProposer(model: Model, runtime: Runtime) {
+  const networks = await loadNetworks(model, runtime);
+  return {
+    propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
+      proposeGeneral(networks, image, partial, options),
+    close: networks.close,
+  };
+}
+
+async function proposeGeneral(
+  networks: GeneralNetworks,
+  image: Image,
+  partial: PartialSegmentation,
+  options: ProposeOptions,
+): Promise<Candidate[]> {
+  const { count, rng, step = 1, byHand = partial.partialness, features } = options;
+  const { window = placeWindow(boundsOf(partial.partialness, partial), image) } = options;
+  const { size, latent } = networks.shape;
+  const grid = { width: size, height: size };
+  const hand: PartialSegmentation = {
+    ...partial,
+    partialness: byHand,
+    segmentation: partial.segmentation.map((value, i) => value & byHand[i]),
+  };
+  const reading = readWindow(image, partial, window, size);
+  const drawn = readWindow(image, hand, window, size);
+  const bytes = (plane: Float32Array) => Uint8Array.from(plane);
+  const marks: Marks = {
+    inside: bytes(drawn.xs),
+    outside: Uint8Array.from(drawn.xm, (value, i) => value - drawn.xs[i]),
+    segmented: bytes(reading.xm),
+    segmentedInside: bytes(reading.xs),
+  };
+  const answers = await networks.answer(
+    {
+      maps: imageMaps(reading.image, reading.onImage, grid),
+      marks,
+      step,
+      features: features ? windowFeatures(features, image, window, size / 2) : null,
+    },
+    rng.at("latents").normals(GENERAL_DRAWS * latent),
+  );
+  const box = boxOf(window, image);
+  return differing(answers, drawn.xm, reading.onImage, count)
+    .map(({ draw, support }) => {
+      const placed = placeBack(answers[draw], size, window, hand, box);
+      return { box, partial: placed, support, added: countAdded(placed, partial, box) };
+    })
+    .filter(({ added, partial: candidate }) => added.inside + added.outside > 0 || differs(candidate, partial, box));
+}
+
+/** The first answer, then draws that differ from it and from each other, those that stand for more draws first. */
+function differing(answers: readonly CellProbabilities[], byHand: Float32Array, onImage: Uint8Array, count: number) {
+  const labels = answers.map((answer) => insideLabels(answer, byHand, onImage));
+  const [first, ...draws] = labels;
+  const others = [...draws.keys()].filter((d) => addedDice(first, draws[d]) < SAME_DICE);
+  const chosen =
+    count > 1
+      ? choose(
+          others.map((d) => draws[d]),
+          count - 1,
+        )
+      : [];
+  const total = answers.length;
+  return [
+    { draw: 0, support: (total - others.length) / total },
+    ...chosen
+      .toSorted((a, b) => b.count - a.count)
+      .map(({ draw, count: stands }) => ({ draw: others[draw] + 1, support: stands / total })),
+  ];
+}
+
+/** Candidates are told apart by what is inside: outside is nearly everything else. */
+function insideLabels(answer: CellProbabilities, byHand: Float32Array, onImage: Uint8Array): AddedLabels {
+  return Uint8Array.from(byHand, (marked, i) => {
+    if (marked || !onImage[i]) return NOTHING;
+    return labelOf(answer, i) === INSIDE ? INSIDE : NOTHING;
+  });
+}
+
+function differs(candidate: PartialSegmentation, partial: PartialSegmentation, box: { x: number; y: number }): boolean {
+  for (let y = 0; y < candidate.height; y++) {
+    for (let x = 0; x < candidate.width; x++) {
+      const i = y * candidate.width + x;
+      const p = (box.y + y) * partial.width + box.x + x;
+      if (candidate.partialness[i] && candidate.segmentation[i] !== partial.segmentation[p]) return true;
+    }
+  }
+  return false;
+}
+
+export interface GeneralNetworks {
+  readonly shape: GeneralShape;
+  /** Probabilities on the window's cells for z = 0, then for each latent. @param latents  [GENERAL_DRAWS, latent] */
+  answer(question: Question, latents: Float32Array): Promise<CellProbabilities[]>;
+  close(): Promise<void>;
+}
+
+export async function loadNetworks(model: Model, runtime: Runtime): Promise<GeneralNetworks> {
+  const shape = shapeOf(model.card, model.card.name);
+  const count = 1 + GENERAL_DRAWS;
+  const trunk = await runtime.load(trunkOnnx(model.weights, shape));
+  const decoder = await runtime.load(candidatesOnnx(model.weights, shape, count));
+  return {
+    shape,
+    answer: (question, latents) => answer({ trunk, decoder, shape }, question, latents),
+    async close() {
+      await trunk.close();
+      await decoder.close();
+    },
+  };
+}
+
+interface Sessions {
+  readonly trunk: Session;
+  readonly decoder: Session;
+  readonly shape: GeneralShape;
+}
+
+async function answer(
+  { trunk, decoder, shape }: Sessions,
+  { maps, marks, step, features }: Question,
+  latents: Float32Array,
+): Promise<CellProbabilities[]> {
+  const { size, latent } = shape;
+  const area = size * size;
+  const planes = new Float32Array(PLANES.length * area);
+  compare(maps, marks, step, planes);
+  const tensor = (data: Float32Array, channels: number, side = size): HostTensor => ({
+    data,
+    shape: [1, channels, side, side],
+  });
+  const seen = await trunk.run({
+    planes: tensor(planes, PLANES.length),
+    ...(shape.features > 0
+      ? { features: tensor(features ?? new Float32Array((shape.features * area) / 4), shape.features, size / 2) }
+      : {}),
+  });
+  const count = 1 + GENERAL_DRAWS;
+  const z = new Float32Array(count * latent);
+  z.set(latents, latent);
+  const { partialness, segmentation } = await decoder.run({
+    ...seen,
+    inside: tensor(Float32Array.from(marks.inside), 1),
+    outside: tensor(Float32Array.from(marks.outside), 1),
+    z: { data: z, shape: [count, latent] },
+  });
+  return Array.from({ length: count }, (_, k) => ({
+    partialness: partialness.data.subarray(k * area, (k + 1) * area),
+    segmentation: segmentation.data.subarray(k * area, (k + 1) * area),
+  }));
+}

@@ -1,0 +1,175 @@
+/**
+ * What annotators draw, simulated: strokes and clicks inside a region, loops and boxes around an object, extreme points.
+ * The stroke model is that of the peers' harness (`bench/peers` of the project's shared material): half the time a stretch of the
+ * region's centre line, else the longest of ten random chords, bowed; 1 to 3 pixels wide at 128 pixels, and never outside the region.
+ */
+import {
+  boundsOf,
+  centreline,
+  deepest,
+  distanceTo,
+  type Grid,
+  largestComponent,
+  type Rng,
+  visitStroke,
+} from "../core/index.ts";
+
+export type PromptKind = "scribble" | "click" | "box";
+
+export interface Prompt {
+  readonly kind: PromptKind;
+  /** 1 inside, 0 outside */
+  readonly label: 0 | 1;
+  /** The path of the hand, [x, y] in pixels; a box is its top left and bottom right pixel. */
+  readonly points: readonly (readonly [number, number])[];
+  /** [H, W], the pixels it marks; a box fills its rectangle */
+  readonly pixels: Uint8Array;
+}
+
+/** Share of strokes along the centre line; the others are chords. */
+const CENTRELINE_SHARE = 0.5;
+const CHORDS = 10;
+/** A region of fewer pixels has no room for a chord. */
+const LEAST_CHORD_REGION = 12;
+const LEAST_CHORD = 3;
+/** Distance of a loose loop from the object, in image sides. */
+const LOOP_GAP = [0.04, 0.1] as const;
+/** Most that each side of a box is off, in image sides. */
+const BOX_SLACK = 0.03;
+
+/** @param region  not empty */
+export function scribbleIn(rng: Rng, region: Uint8Array, grid: Grid, label: 0 | 1): Prompt {
+  const width = 1 + rng.below(3);
+  const chord = rng.uniform() < CENTRELINE_SHARE ? bowedChord(rng, region, grid) : null;
+  const points = chord ?? stretch(rng, centreline(region, grid));
+  return { kind: "scribble", label, points, pixels: drawnIn(region, grid, points, width) };
+}
+
+/** A click where the region is deepest. @param region  not empty */
+export function clickIn(region: Uint8Array, grid: Grid, label: 0 | 1): Prompt {
+  const middle = deepest(region, grid);
+  const pixels = new Uint8Array(region.length);
+  pixels[middle] = 1;
+  return { kind: "click", label, points: [[middle % grid.width, Math.floor(middle / grid.width)]], pixels };
+}
+
+/** One loose loop outside, around the object's convex hull; where the object fills the image, a stroke beside it. */
+export function loopAround(rng: Rng, truth: Uint8Array, valid: Uint8Array, grid: Grid): Prompt {
+  const gap = rng.between(...LOOP_GAP) * grid.height;
+  const hull = convexHull(truth, grid);
+  const away = distanceTo(filled(hull, grid), grid);
+  const near = Uint8Array.from(away, (distance) => Number(distance <= gap));
+  const pixels = Uint8Array.from(near, (value, i) => {
+    const [x, y] = [i % grid.width, Math.floor(i / grid.width)];
+    const edge =
+      x === 0 ||
+      y === 0 ||
+      x === grid.width - 1 ||
+      y === grid.height - 1 ||
+      !(near[i - 1] && near[i + 1] && near[i - grid.width] && near[i + grid.width]);
+    return Number(value === 1 && edge && valid[i] === 1 && truth[i] === 0);
+  });
+  const outside = Uint8Array.from(truth, (value, i) => Number(value === 0 && valid[i] === 1));
+  if (!pixels.includes(1)) return scribbleIn(rng, largestComponent(outside, grid), grid, 0);
+  const points = hull.map(([x, y]) => [x, y] as const);
+  return { kind: "scribble", label: 0, points: [...points, points[0]], pixels };
+}
+
+/** A box dragged around the object, each side up to 3 % of the image off. @param truth  not empty */
+export function boxAround(rng: Rng, truth: Uint8Array, grid: Grid): Prompt {
+  const bounds = boundsOf(truth, grid)!;
+  const slack = () => Math.round(rng.between(0, BOX_SLACK) * grid.height);
+  const [left, top] = [Math.max(0, bounds.x - slack()), Math.max(0, bounds.y - slack())];
+  const right = Math.min(grid.width - 1, bounds.x + bounds.width - 1 + slack());
+  const bottom = Math.min(grid.height - 1, bounds.y + bounds.height - 1 + slack());
+  const pixels = new Uint8Array(truth.length);
+  for (let y = top; y <= bottom; y++) pixels.fill(1, y * grid.width + left, y * grid.width + right + 1);
+  return {
+    kind: "box",
+    label: 1,
+    points: [
+      [left, top],
+      [right, bottom],
+    ],
+    pixels,
+  };
+}
+
+/** The longest run inside the region of the longest of ten random chords, bowed; null when there is no room. */
+function bowedChord(rng: Rng, region: Uint8Array, { width, height }: Grid): [number, number][] | null {
+  const inside: number[] = [];
+  for (let i = 0; i < region.length; i++) if (region[i]) inside.push(i);
+  if (inside.length < LEAST_CHORD_REGION) return null;
+  let best = { length: -1, ax: 0, ay: 0, bx: 0, by: 0 };
+  for (let k = 0; k < CHORDS; k++) {
+    const [a, b] = [inside[rng.below(inside.length)], inside[rng.below(inside.length)]];
+    const [ax, ay, bx, by] = [a % width, Math.floor(a / width), b % width, Math.floor(b / width)];
+    const length = Math.hypot(bx - ax, by - ay);
+    if (length > best.length) best = { length, ax, ay, bx, by };
+  }
+  const { length, ax, ay, bx, by } = best;
+  const bow = 0.1 * rng.normal();
+  const steps = Math.max(2, Math.floor(length) + 1);
+  let run: [number, number][] = [];
+  let longest: [number, number][] = [];
+  for (let s = 0; s < steps; s++) {
+    const t = s / (steps - 1);
+    const off = 4 * t * (1 - t) * bow;
+    const x = Math.round((1 - t) * ax + t * bx - off * (by - ay));
+    const y = Math.round((1 - t) * ay + t * by + off * (bx - ax));
+    const onRegion = x >= 0 && y >= 0 && x < width && y < height && region[y * width + x] === 1;
+    if (!onRegion) run = [];
+    else if (run.at(-1)?.[0] !== x || run.at(-1)?.[1] !== y) run = [...run, [x, y]];
+    if (run.length > longest.length) longest = run;
+  }
+  return longest.length >= LEAST_CHORD ? longest : null;
+}
+
+/** 60 to 100 % of a path. */
+function stretch(rng: Rng, path: [number, number][]): [number, number][] {
+  const keep = Math.max(1, Math.round(path.length * rng.between(0.6, 1)));
+  const first = rng.below(path.length - keep + 1);
+  return path.slice(first, first + keep);
+}
+
+function drawnIn(region: Uint8Array, grid: Grid, points: readonly [number, number][], width: number): Uint8Array {
+  const pixels = new Uint8Array(region.length);
+  visitStroke({ points, width }, grid, (i) => {
+    pixels[i] = region[i];
+  });
+  if (!pixels.includes(1)) pixels[points[0][1] * grid.width + points[0][0]] = 1;
+  return pixels;
+}
+
+/** Corners in order, [x, y] (Andrew's monotone chain). */
+function convexHull(mask: Uint8Array, { width }: Grid): [number, number][] {
+  const points: [number, number][] = [];
+  for (let x = 0; x < width; x++)
+    for (let i = x; i < mask.length; i += width) if (mask[i]) points.push([x, Math.floor(i / width)]);
+  const half = (ordered: readonly [number, number][]) => {
+    const chain: [number, number][] = [];
+    for (const [x, y] of ordered) {
+      while (chain.length > 1) {
+        const [[ax, ay], [bx, by]] = chain.slice(-2);
+        if ((bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0) break;
+        chain.pop();
+      }
+      chain.push([x, y]);
+    }
+    return chain;
+  };
+  const [lower, upper] = [half(points), half(points.toReversed())];
+  return lower.length > 1 ? [...lower.slice(0, -1), ...upper.slice(0, -1)] : points.slice(0, 1);
+}
+
+/** The pixels of a convex polygon, its edges included. */
+function filled(hull: readonly [number, number][], { width, height }: Grid): Uint8Array {
+  return Uint8Array.from({ length: width * height }, (_, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    const isLeft = ([ax, ay]: readonly [number, number], k: number) => {
+      const [bx, by] = hull[(k + 1) % hull.length];
+      return (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0;
+    };
+    return Number(hull.length > 2 ? hull.every(isLeft) : hull.some(([hx, hy]) => hx === x && hy === y));
+  });
+}
