@@ -6,18 +6,18 @@
  *     DIR/<dataset>/labels/<name>.png                          label values, for painted images; needs no images/
  *     DIR/manifest.json                                        optional; where it is, only datasets of its split "train" are taken
  *
- * One in VALIDATION_OF subjects is held back for validation, by a checksum of the subject's name, so that it stays held back in every run.
+ * Some subjects are held back for validation (`subjects.ts`).
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { crc32, type Grid, TendrilError } from "../core/index.ts";
+import { type Grid, TendrilError } from "../core/index.ts";
 import { onFile, orAbsent, readLimited, readText } from "../files/index.ts";
 import { decodeImage } from "../image/index.ts";
+import { isHeldBack, subjectOf } from "./subjects.ts";
 
 /** Longest side, in pixels, at which images are kept: a window is at most as large and is read at 128. */
 export const WORKING_SIDE = 192;
-const VALIDATION_OF = 8;
 const FILE_LIMIT = 512 * 2 ** 20;
 
 export interface StructureMask {
@@ -98,9 +98,8 @@ export async function loadAnnotatedImages(
         const inside = averaged(mask, grid).map((value) => Number(value >= 127.5));
         if (inside.includes(1)) masks.push({ structure, offset: keep(Uint8Array.from(inside)) });
       }
-      const subject = name.split("__")[0];
-      const split =
-        crc32(new TextEncoder().encode(`${dataset}/${subject}`)) % VALIDATION_OF === 0 ? "validation" : "train";
+      const subject = subjectOf(name);
+      const split = isHeldBack(source) ? "validation" : "train";
       if (kind === "labels" || masks.length > 0)
         items.push({ ...grid, dataset, name, subject, split, offset, kind, masks });
     } catch (error) {

@@ -8,3 +8,4 @@ export * from "./loop.ts";
 export * from "./metrics.ts";
 export * from "./model-folder.ts";
 export { batchTensors, dataSha256 } from "./paper-work.ts";
+export * from "./subjects.ts";
