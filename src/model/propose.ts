@@ -76,6 +76,8 @@ export interface Proposer {
   readonly name: string;
   /** Whether `propose` can use an image's features. */
   readonly usesFeatures: boolean;
+  /** How many draws a candidate's support is a share of. */
+  readonly draws: number;
   /** Features of an image, which takes a second or more. @param encoder  the pretrained encoder's ONNX file */
   encode(image: Image, encoder: Uint8Array): Promise<ImageFeatures>;
   /**
@@ -99,7 +101,7 @@ const DRAWS = 32;
  * @throws {EngineError} when the runtime refuses a network
  */
 export async function createProposer(model: Model, runtime: Runtime): Promise<Proposer> {
-  const { propose, close } =
+  const { propose, draws, close } =
     model.card.kind === "paper" ? await paperProposer(model, runtime) : await generalProposer(model, runtime);
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -110,6 +112,7 @@ export async function createProposer(model: Model, runtime: Runtime): Promise<Pr
   return {
     name: `${model.card.name}-${model.card.weightsSha256.slice(0, 8)}`,
     usesFeatures: model.weights.has(PROJECTION.matrix),
+    draws,
     encode: (image, encoder) =>
       inTurn(async () => {
         const session = await runtime.load(encoder);
@@ -148,6 +151,7 @@ async function paperProposer(model: Model, runtime: Runtime) {
   return {
     propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       propose(session, image, partial, options),
+    draws: DRAWS,
     close: () => session.close(),
   };
 }
