@@ -52,6 +52,10 @@ export interface TakenCandidate {
   readonly offered: number;
   /** Share of the draws that stand behind it, (0, 1]. */
   readonly support: number;
+  /** How much of what was left was asked for, (0, 1]; journals from before there was a choice lack it. */
+  readonly step?: number | undefined;
+  /** Whether the image's features were known; journals from before there were any lack it. */
+  readonly features?: boolean | undefined;
 }
 
 export type Action = (Change | { readonly kind: "undo" } | { readonly kind: "redo" }) & {
@@ -128,7 +132,10 @@ export function strokeDelta(annotation: Annotation, stroke: Stroke, mark: Mark):
   return delta;
 }
 
-/** What taking a candidate changes: pixels not segmented before and segmented in it. */
+/**
+ * What taking a candidate changes: pixels that are segmented in it and were not before, and those that a candidate segmented before
+ * and this one sees otherwise. What is drawn by hand stays.
+ */
 export function takeDelta(
   { width, data }: Annotation,
   candidate: PartialSegmentation,
@@ -139,7 +146,7 @@ export function takeDelta(
     for (let x = 0; x < candidate.width; x++) {
       const i = y * candidate.width + x;
       const pixel = (place.y + y) * width + place.x + x;
-      if (candidate.partialness[i] === 0 || data[pixel] & SEGMENTED) continue;
+      if (candidate.partialness[i] === 0 || data[pixel] & BY_HAND) continue;
       appendPixel(delta, pixel, data[pixel], SEGMENTED | (candidate.segmentation[i] ? INSIDE : 0));
     }
   }
@@ -177,4 +184,9 @@ export function partialOf({ width, height, data }: Annotation): PartialSegmentat
     segmentation[i] = (data[i] & INSIDE) >> 1;
   }
   return { width, height, partialness, segmentation };
+}
+
+/** [H, W], 1 where a pixel was drawn or erased by hand and the model must leave it. */
+export function byHandOf({ data }: Annotation): Uint8Array {
+  return data.map((value) => (value & BY_HAND) >> 2);
 }
