@@ -13,6 +13,7 @@ import {
   ImageCollection,
   NoImageError,
   PortError,
+  pretrainedEncoder,
   type RunningServer,
   type ServerOptions,
   startServer,
@@ -65,6 +66,7 @@ async function annotate(paths: readonly string[], options: Options): Promise<voi
     token: randomBytes(TOKEN_BYTES).toString("base64url"),
     page: join(packageFolder(), "dist", "app"),
     models: join(packageFolder(), "models"),
+    encoder: pretrainedEncoder(),
     onDefect: (error) => console.error(error, "\nThis is a defect in Tendril; please report it with the lines above."),
   });
   // Results go to standard output: the address alone, for a person or a program to open.
