@@ -4,6 +4,7 @@ import { emptyPartial, type PartialSegmentation, Rng, visitStroke } from "../../
 import {
   BY_HAND,
   byHandOf,
+  changeOfInside,
   emptyHistory,
   INSIDE,
   type Mark,
@@ -87,6 +88,26 @@ test("a taken candidate decides what it segments, whoever decided it before, and
         return SEGMENTED | (candidate.segmentation[i] ? INSIDE : 0);
       });
       expect(history.annotation.data).toEqual(expected);
+    }),
+  );
+});
+
+test("what taking does to the pixels inside is told beforehand", () => {
+  fc.assert(
+    fc.property(seed, fc.integer({ min: 1, max: 30 }), (seed, count) => {
+      const { history } = session(seed, count);
+      const before = history.annotation.data.slice();
+      const partial = randomCandidate(Rng.seeded(seed).at("candidate"));
+      const told = changeOfInside(history.annotation, { partial, box: { x: 0, y: 0, ...GRID } });
+      const delta = takeDelta(history.annotation, partial, { x: 0, y: 0 });
+      perform(history, { kind: "take", candidate: taken, delta, at: 0 });
+      const change = { gained: 0, lost: 0 };
+      for (const [i, value] of before.entries()) {
+        const [was, is] = [value & INSIDE, history.annotation.data[i] & INSIDE];
+        if (is > was) change.gained++;
+        if (is < was) change.lost++;
+      }
+      expect(told).toEqual(change);
     }),
   );
 });
