@@ -102,13 +102,14 @@ const manifest: Package = JSON.parse(readFileSync(join(ROOT, "package.json"), "u
 const PUBLIC: Readonly<Record<string, string>> = {
   "./core": `
     Box Grid Image InternalError Mask PartialSegmentation Rng RngState ShapeError Stroke TendrilError UsageError
-    boundsOf clipBox crc32 crop emptyMask emptyPartial requireSameGrid visitStroke`,
+    blurredWith boundsOf centreline clipBox components crc32 crop deepest distanceTo emptyMask emptyPartial
+    largestComponent requireSameGrid visitStroke`,
   "./image": `
     ImageFormatCode ImageFormatDetails ImageFormatError PIXEL_LIMIT Picture START_BYTES checkStart decodeImage
     encodeLabels encodeMaskPng encodePicture`,
   "./synth": `
-    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch drawBatch drawPair makeDiskImage makeDiskSet
-    smoothLabelMap unionOf`,
+    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind boxAround changeAppearance clickIn
+    drawBatch drawPair loopAround makeDiskImage makeDiskSet paint scribbleIn smoothLabelMap unionOf`,
   "./engine": `
     ADAM DescribeLoss Device EngineError FLAT_PARAMETERS FlatParameters Graph HostTensor Init OPSET OptimiserOptions
     OrtSession ParameterSource ParameterSpec Runtime RuntimeOptions STATE_NAMES Session Shape StateName Tensors
@@ -118,10 +119,12 @@ const PUBLIC: Readonly<Record<string, string>> = {
     shift sigmoid silu sizeOf slice softmax softplus splitFlat sqrt square sub sum sumTo swapLast tanh transpose
     upsampleBilinear upsampleNearest wrapSession`,
   "./model": `
-    Candidate Decoded LATENT_SIZE LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE Posterior
-    ProposeOptions Proposer WeightsError Window boxOf constrain createProposer decoder describePaperDecoder
-    describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder modelCard namedTensors paperDecoderOnnx paperParameters
-    parseModel partialLoss placeWindow readSafetensors writeSafetensors`,
+    Candidate Decoded FEATURE_CELLS GeneralShape ImageFeatures ImageMaps LATENT_SIZE LossWeights MODEL_FILES Model
+    ModelCard NamedTensor PAPER_SIZE PLANES PROJECTION Posterior ProposeOptions Proposer WeightsError Window boxOf
+    candidatesOnnx compare constrain createProposer decoder describeGeneralLoss describePaperDecoder
+    describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder generalShape imageMaps modelCard
+    namedTensors paperDecoderOnnx paperParameters parseModel partialLoss placeWindow readSafetensors shapeOf
+    trunkOnnx writeSafetensors`,
 };
 
 describe("the package", () => {

@@ -19,7 +19,7 @@ export function initialState(model: TrainingModel, rng: Rng): TrainingState {
   return { ...Object.fromEntries(vectors), parameters };
 }
 
-export interface StepResult {
+interface StepResult {
   readonly terms: Record<string, number>;
   readonly tensors: Tensors;
   readonly finite: boolean;

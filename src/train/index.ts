@@ -2,7 +2,7 @@
 export * from "./annotated-images.ts";
 export * from "./checkpoint.ts";
 export * from "./config.ts";
-export { loadFeatures, type StoredFeatures } from "./feature-store.ts";
+export { loadFeatures } from "./feature-store.ts";
 export type { GeneralData } from "./general-work.ts";
 export * from "./loop.ts";
 export * from "./metrics.ts";
