@@ -3,6 +3,5 @@ export * from "./collection.ts";
 export * from "./desk.ts";
 export * from "./errors.ts";
 export * from "./guard.ts";
-export * from "./pretrained-encoder.ts";
 export * from "./server.ts";
 export * from "./upload.ts";
