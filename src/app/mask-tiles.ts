@@ -5,8 +5,11 @@
 import { type Box, clipBox, type Grid } from "../core/index.ts";
 import { levelFor, type View } from "./view.ts";
 
-/** What is drawn at an image pixel: nothing, inside, outside, or inside that would be so no longer. */
-export type Kind = 0 | 1 | 2 | 3;
+/**
+ * What is drawn at an image pixel: nothing, inside, outside by hand, inside that would be so no longer, or outside by a candidate,
+ * which has an outline alone: it can be all the rest of the image, which should stay as clear as it is.
+ */
+export type Kind = 0 | 1 | 2 | 3 | 4;
 
 export interface MaskStyle {
   /** RGBA, 0 to 255 each. */
@@ -43,7 +46,7 @@ const DOT = 1.5;
 const STRIPE_PITCH = 6;
 const STRIPE = 2;
 /** Stands in sampled kinds for what is no pixel of the image. */
-const BEYOND = 4;
+const BEYOND = 5;
 
 const EMPTY: Tile = { fill: null, inside: null, outside: null, lost: null, dotted: null, striped: null };
 
@@ -155,10 +158,11 @@ export class MaskTiles {
       ),
     );
     if (!kinds.some((kind) => kind > 0 && kind < BEYOND)) return EMPTY;
+    const merged = kinds.map((kind) => (kind === 4 ? 2 : kind));
     return {
       fill: this.renderFill(kinds, box),
       inside: pathOf(outlines(kinds, box, 1)),
-      outside: pathOf(dashed(outlines(kinds, box, 2))),
+      outside: pathOf(dashed(outlines(merged, box, 2))),
       lost: pathOf(outlines(kinds, box, 3)),
       dotted: areaOf(kinds, box, 2),
       striped: areaOf(kinds, box, 3),

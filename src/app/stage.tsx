@@ -141,7 +141,7 @@ function previewTiles(store: Store, place: number): MaskTiles | null {
       const [before, after] = [data[y * width + x], valueAfter(candidate, annotation, x, y)];
       if ((after & INSIDE) > (before & INSIDE)) return 1;
       if ((after & INSIDE) < (before & INSIDE)) return 3;
-      return (after & SEGMENTED) > (before & SEGMENTED) ? 2 : 0;
+      return (after & SEGMENTED) > (before & SEGMENTED) ? 4 : 0;
     },
     PREVIEW_STYLE,
   );
