@@ -46,6 +46,7 @@ export async function generalProposer(model: Model, runtime: Runtime) {
   return {
     propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       proposeGeneral(networks, image, partial, options),
+    draws: 1 + GENERAL_DRAWS,
     close: networks.close,
   };
 }
