@@ -5,6 +5,7 @@ import type { Runtime } from "../engine/index.ts";
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import {
   DISK_MEASURES,
+  DISK_STEP,
   type DiskMeasure,
   type DiskReport,
   drawCandidatesFigure,
@@ -18,11 +19,12 @@ import { atomicWrite } from "../files/index.ts";
 import { encodePicture } from "../image/index.ts";
 import type { Model } from "../model/index.ts";
 import { readModelFolder } from "../train/index.ts";
-import { wholeNumber } from "./options.ts";
+import { stepSize, wholeNumber } from "./options.ts";
 
 interface Options {
   readonly images: number;
   readonly dataSeed?: number;
+  readonly step: number;
   readonly figure?: string;
   readonly threads: number;
   readonly json: boolean;
@@ -39,11 +41,17 @@ const FIGURE_COLUMNS = 6;
 export function evaluateCommand(): Command {
   return new Command("evaluate")
     .description(
-      "Measure models of the paper's experiment on held-out images of disks: 95 % bootstrap intervals, and over several seeds mean and spread.",
+      "Measure models of the paper's experiment, its networks or ours, on held-out images of disks: 95 % bootstrap intervals, and over several seeds mean and spread.",
     )
     .argument("<model...>", "folders of trained models, such as models/paper or runs/paper-1/model")
     .option("--images <number>", "held-out images", wholeNumber(1, 1_000_000), HELD_OUT_IMAGES)
     .option("--data-seed <number>", "other held-out images than those of the model's configuration", wholeNumber(0))
+    .option(
+      "--step <share>",
+      "share of the open pixels that models of kind disks are asked to add, above 0 and up to 1; the paper's networks take none",
+      stepSize,
+      DISK_STEP,
+    )
     .option("--figure <file>", "also draw inputs and the first model's candidates, the paper's Figure 3, as a PNG file")
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
     .option("--json", "print one JSON object instead of a table", false)
@@ -51,7 +59,7 @@ export function evaluateCommand(): Command {
       const models = await Promise.all(folders.map(readModelFolder));
       const runtime = nodeRuntime({ threads: options.threads });
       const reports = await evaluateAll(models, runtime, options);
-      if (options.figure) await writeFigure(options.figure, models[0], runtime);
+      if (options.figure) await writeFigure(options.figure, models[0], runtime, options);
       const json = () => JSON.stringify(asJson(models, reports, options.images));
       console.log(options.json ? json() : asTable(reports));
     });
@@ -60,23 +68,23 @@ export function evaluateCommand(): Command {
 async function evaluateAll(
   models: readonly Model[],
   runtime: Runtime,
-  { images, dataSeed }: Options,
+  { images, dataSeed, step }: Options,
 ): Promise<DiskReport[]> {
   const bar = new Bar({ format: "{bar} {value}/{total} images  {eta} s left", hideCursor: true, gracefulExit: true });
   bar.start(images * models.length, 0);
   try {
     const reports: DiskReport[] = [];
     for (const model of models)
-      reports.push(await evaluateOnDisks(model, runtime, { images, dataSeed, onImage: () => bar.increment() }));
+      reports.push(await evaluateOnDisks(model, runtime, { images, dataSeed, step, onImage: () => bar.increment() }));
     return reports;
   } finally {
     bar.stop();
   }
 }
 
-async function writeFigure(path: string, model: Model, runtime: Runtime): Promise<void> {
+async function writeFigure(path: string, model: Model, runtime: Runtime, { step }: Options): Promise<void> {
   const rows: HeldOut[] = [];
-  for await (const row of heldOut(model, runtime, FIGURE_ROWS)) rows.push(row);
+  for await (const row of heldOut(model, runtime, FIGURE_ROWS, { step })) rows.push(row);
   await atomicWrite(path, encodePicture(drawCandidatesFigure(rows, FIGURE_COLUMNS)));
 }
 
