@@ -6,7 +6,7 @@
  *   barrier             lowest highest gradient on any path from the marks: the flood level of a watershed (Beucher and Lantuéjoul 1979)
  *   likelihood          how much likelier the intensity, or the local mean and deviation, is under the inside marks than outside
  */
-import { blurredWith, type Grid } from "../core/index.ts";
+import { blurredWith, type Grid, type PartialSegmentation } from "../core/index.ts";
 
 /** What has been marked, on the window's cells; each [H, W] with values 0 or 1. */
 export interface Marks {
@@ -16,6 +16,19 @@ export interface Marks {
   /** Segmented so far by taken candidates too, and inside of that; both include the marks by hand. */
   readonly segmented: Uint8Array;
   readonly segmentedInside: Uint8Array;
+}
+
+/** Marks of a partial segmentation that was drawn by hand as a whole. */
+export function marksByHand({
+  partialness,
+  segmentation,
+}: Pick<PartialSegmentation, "partialness" | "segmentation">): Marks {
+  return {
+    inside: segmentation,
+    outside: partialness.map((value, i) => value - segmentation[i]),
+    segmented: partialness,
+    segmentedInside: segmentation,
+  };
 }
 
 /** Planes, in order, that `compare` makes. */
