@@ -8,7 +8,7 @@ export { candidatesOnnx, describeGeneralLoss, trunkOnnx } from "./general.ts";
 export * from "./loss.ts";
 export * from "./model-file.ts";
 export * from "./paper.ts";
-export { FEATURE_CELLS, PROJECTION } from "./pretrained.ts";
+export { ENCODER_CHANNELS, encoderChannels, FEATURE_CELLS, PROJECTION, project } from "./pretrained.ts";
 export { createProposer, type Proposer } from "./propose.ts";
 export * from "./safetensors.ts";
 export type { GeneralShape } from "./trunk.ts";

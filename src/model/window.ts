@@ -173,7 +173,7 @@ export function readIntensities(
  * The pixels that each cell averages along one axis, and their weights. A footprint is as wide as the cell but at least a
  * pixel, and one exactly a pixel wide is linear interpolation; so shrinking and enlarging are one rule without a jump.
  */
-function footprints(start: number, step: number, cells: number, length: number) {
+export function footprints(start: number, step: number, cells: number, length: number) {
   const width = Math.max(1, step);
   return Array.from({ length: cells }, (_, c) => {
     const centre = start + (c + 0.5) * step;

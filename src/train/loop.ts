@@ -29,6 +29,7 @@ import { type GeneralData, generalWork } from "./general-work.ts";
 import { type Metrics, MetricsLog, metricsSchema, readMetrics } from "./metrics.ts";
 import { writeModelFolder } from "./model-folder.ts";
 import { paperWork } from "./paper-work.ts";
+import { StoppedError } from "./stopped.ts";
 import type { TrainingBatch, TrainingWork } from "./work.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
@@ -65,13 +66,6 @@ export class DivergedError extends TendrilError {
   }
 }
 
-/** The run was asked to stop, and can go on. */
-export class StoppedError extends TendrilError {
-  constructor(step: number, steps: number) {
-    super("stopped", `Stopped at step ${step} of ${steps}; go on with --resume.`);
-  }
-}
-
 /** @returns the trained model's folder */
 export async function train(config: TrainingConfig, options: RunOptions): Promise<string> {
   const { folder, runtime, signal } = options;
@@ -101,7 +95,7 @@ export async function train(config: TrainingConfig, options: RunOptions): Promis
       while (step < config.steps) {
         if (signal?.aborted && step % work.cycle === 0) {
           await save();
-          throw new StoppedError(step, config.steps);
+          throw new StoppedError(`Stopped at step ${step} of ${config.steps}; go on with --resume.`);
         }
         const asked = performance.now();
         const batch = await work.batch(step);
