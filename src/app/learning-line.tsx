@@ -5,7 +5,7 @@ import type { Store } from "./store.ts";
 const WORDS = {
   none: "",
   off: "Not learning images.",
-  learning: "Learning this image …",
+  learning: "Learning image …",
   learned: "Image learned.",
   failed: "Image not learned.",
 };
