@@ -1,4 +1,4 @@
-/** `tendril evaluate MODEL...` */
+/** `tendril evaluate MODEL...`: the paper's experiment, or with --data simulated annotations of real images (`evaluate-images.ts`). */
 import { Bar } from "cli-progress";
 import { Command } from "commander";
 import type { Runtime } from "../engine/index.ts";
@@ -17,15 +17,16 @@ import {
 import { atomicWrite } from "../files/index.ts";
 import { encodePicture } from "../image/index.ts";
 import type { Model } from "../model/index.ts";
-import { readModelFolder } from "../train/index.ts";
-import { wholeNumber } from "./options.ts";
+import { evaluateImages, type ImageOptions } from "./evaluate-images.ts";
+import { readModel } from "./model.ts";
+import { stepSizes, wholeNumber } from "./options.ts";
+import { aligned } from "./table.ts";
 
-interface Options {
+interface Options extends Omit<ImageOptions, "data"> {
+  readonly data?: string;
   readonly images: number;
   readonly dataSeed?: number;
   readonly figure?: string;
-  readonly threads: number;
-  readonly json: boolean;
 }
 
 /** What the paper reports (section 3, "Results"). */
@@ -39,17 +40,36 @@ const FIGURE_COLUMNS = 6;
 export function evaluateCommand(): Command {
   return new Command("evaluate")
     .description(
-      "Measure models of the paper's experiment on held-out images of disks: 95 % bootstrap intervals, and over several seeds mean and spread.",
+      "Measure models with 95 % bootstrap intervals: on held-out images of disks, the paper's experiment, or with --data by simulated annotations of real images with masks.",
     )
-    .argument("<model...>", "folders of trained models, such as models/paper or runs/paper-1/model")
-    .option("--images <number>", "held-out images", wholeNumber(1, 1_000_000), HELD_OUT_IMAGES)
+    .argument("<model...>", "folders of trained models, or names of shipped ones, such as models/paper or general")
+    .option("--images <number>", "held-out images of disks", wholeNumber(1, 1_000_000), HELD_OUT_IMAGES)
     .option("--data-seed <number>", "other held-out images than those of the model's configuration", wholeNumber(0))
     .option("--figure <file>", "also draw inputs and the first model's candidates, the paper's Figure 3, as a PNG file")
+    .option("--data <folder>", "real images: <dataset>/images and <dataset>/masks/<structure>, or one such data set")
+    .option("--datasets <names>", "only these data sets, separated by commas", names, [])
+    .option(
+      "--split <name>",
+      "only this split: validation (subjects held back from training), train, or one of the manifest's",
+    )
+    .option("--limit <number>", "cases a data set, spread over its structures; 0 takes all", wholeNumber(0), 10)
+    .option("-k, --count <number>", "most candidates that the annotator looks at", wholeNumber(1, 64), 8)
+    .option(
+      "--step <sizes>",
+      "how much of what is left a candidate adds: one or more from above 0 to 1, as 0.25,0.5,1",
+      stepSizes,
+      [1],
+    )
+    .option("--no-features", "go without the pretrained encoder's features")
+    .option("--seed <number>", "other cases and other strokes", wholeNumber(0), 0)
+    .option("--blank", "also with the image blanked, and the difference: what the model knows of images", false)
+    .option("--single", "also with one candidate alone, and the difference: what a choice is worth", false)
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
     .option("--json", "print one JSON object instead of a table", false)
-    .action(async (folders: readonly string[], options: Options) => {
-      const models = await Promise.all(folders.map(readModelFolder));
+    .action(async (folders: readonly string[], { data, ...options }: Options) => {
+      const models = await Promise.all(folders.map(readModel));
       const runtime = nodeRuntime({ threads: options.threads });
+      if (data !== undefined) return evaluateImages(models, runtime, { data, ...options });
       const reports = await evaluateAll(models, runtime, options);
       if (options.figure) await writeFigure(options.figure, models[0], runtime);
       const json = () => JSON.stringify(asJson(models, reports, options.images));
@@ -57,10 +77,14 @@ export function evaluateCommand(): Command {
     });
 }
 
+function names(text: string): string[] {
+  return text.split(",").filter((name) => name !== "");
+}
+
 async function evaluateAll(
   models: readonly Model[],
   runtime: Runtime,
-  { images, dataSeed }: Options,
+  { images, dataSeed }: Pick<Options, "images" | "dataSeed">,
 ): Promise<DiskReport[]> {
   const bar = new Bar({ format: "{bar} {value}/{total} images  {eta} s left", hideCursor: true, gracefulExit: true });
   bar.start(images * models.length, 0);
@@ -137,16 +161,4 @@ function spreadOf(reports: readonly DiskReport[], name: DiskMeasure) {
 function figure(value: number): string {
   if (Number.isNaN(value)) return "-";
   return value.toFixed(Math.abs(value) < 2 ? 3 : 1);
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

@@ -5,6 +5,7 @@ import { annotateCommand } from "./annotate.ts";
 import { colours } from "./colours.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { proposeCommand } from "./propose.ts";
+import { speakCommand } from "./speak.ts";
 import { trainCommand } from "./train.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -15,7 +16,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(annotateCommand())
     .addCommand(proposeCommand())
     .addCommand(trainCommand())
-    .addCommand(evaluateCommand());
+    .addCommand(evaluateCommand())
+    .addCommand(speakCommand());
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {
     await program.parseAsync([...argv]);

@@ -13,3 +13,17 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
     return value;
   };
 }
+
+export function stepSize(text: string): number {
+  const step = Number(text);
+  if (!(step > 0 && step <= 1)) throw new InvalidArgumentError("Give a number above 0 and at most 1, such as 0.5.");
+  return step;
+}
+
+/** Step sizes, each above 0 and at most 1, separated by commas. */
+export function stepSizes(text: string): number[] {
+  const steps = text.split(",").map(Number);
+  if (!steps.every((step) => step > 0 && step <= 1))
+    throw new InvalidArgumentError("Give numbers above 0 and at most 1, separated by commas, such as 0.25,0.5,1.");
+  return steps;
+}

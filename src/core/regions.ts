@@ -38,7 +38,8 @@ export function components(mask: Uint8Array, { width, height }: Grid): Component
 /** The component with the most pixels (the first of equals); empty when the mask is. */
 export function largestComponent(mask: Uint8Array, grid: Grid): Uint8Array {
   const { labels, sizes } = components(mask, grid);
-  const largest = sizes.indexOf(Math.max(...sizes)) + 1;
+  // No spread: a large noisy mask has more components than a call can have arguments.
+  const largest = sizes.indexOf(sizes.reduce((most, size) => Math.max(most, size), 0)) + 1;
   return mask.map((_, i) => Number(largest > 0 && labels[i] === largest));
 }
 

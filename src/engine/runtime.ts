@@ -76,8 +76,10 @@ export function wrapSession(session: OrtSession, makeTensor: (data: Float32Array
 /** The runtime would name an index and leave out the rest. */
 function requireShape(name: string, given: Shape | undefined, expected: readonly (number | string)[] = []): void {
   if (!given) throw new ShapeError(`The model takes an input ${name} of [${expected}], but none was given.`);
-  if (given.join() !== expected.join())
-    throw new ShapeError(`The input ${name} is [${given}], but the model takes [${expected}].`);
+  // A side that has a name instead of a number is free.
+  const fits =
+    given.length === expected.length && expected.every((side, i) => typeof side === "string" || side === given[i]);
+  if (!fits) throw new ShapeError(`The input ${name} is [${given}], but the model takes [${expected}].`);
 }
 
 export function refusedModel(cause: unknown): EngineError {

@@ -3,17 +3,27 @@
  *
  *   window -> comparison maps -> trunk, once -> light decoder for z = 0 and DRAWS latents from the prior -> the first candidate is z = 0,
  *   the others are draws that differ from it and from each other (`choose.ts`) -> placed back, with what is drawn by hand kept exactly
+ *
+ * Coarse, then fine: the first look is at the whole image; when what it finds is small there, a second look is at a window that fits it.
  */
 import { boundsOf, type Image, type PartialSegmentation } from "../core/index.ts";
 import type { HostTensor, Runtime, Session } from "../engine/index.ts";
+import { type Candidate, countAdded, type ProposeOptions } from "./candidate.ts";
 import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
 import { compare, type ImageMaps, imageMaps, type Marks, PLANES } from "./comparison.ts";
 import { candidatesOnnx, trunkOnnx } from "./general.ts";
 import { type Model, shapeOf } from "./model-file.ts";
 import { windowFeatures } from "./pretrained.ts";
-import { type Candidate, countAdded, type ProposeOptions } from "./propose.ts";
 import type { GeneralShape } from "./trunk.ts";
-import { boxOf, type CellProbabilities, placeBack, placeWindow, readWindow } from "./window.ts";
+import {
+  boxOf,
+  type CellProbabilities,
+  placeBack,
+  placeWindow,
+  readWindow,
+  type Window,
+  windowAround,
+} from "./window.ts";
 
 /** Latents drawn beside z = 0 for one proposal. */
 export const GENERAL_DRAWS = 15;
@@ -36,8 +46,17 @@ export async function generalProposer(model: Model, runtime: Runtime) {
   return {
     propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       proposeGeneral(networks, image, partial, options),
+    draws: 1 + GENERAL_DRAWS,
     close: networks.close,
   };
+}
+
+/** What a look at the image through a window gave. */
+interface Look {
+  readonly window: Window;
+  readonly answers: readonly CellProbabilities[];
+  readonly byHand: Float32Array;
+  readonly onImage: Uint8Array;
 }
 
 async function proposeGeneral(
@@ -46,44 +65,98 @@ async function proposeGeneral(
   partial: PartialSegmentation,
   options: ProposeOptions,
 ): Promise<Candidate[]> {
-  const { count, rng, step = 1, byHand = partial.partialness, features } = options;
-  const { window = placeWindow(boundsOf(partial.partialness, partial), image) } = options;
-  const { size, latent } = networks.shape;
-  const grid = { width: size, height: size };
+  const { byHand = partial.partialness } = options;
   const hand: PartialSegmentation = {
     ...partial,
     partialness: byHand,
     segmentation: partial.segmentation.map((value, i) => value & byHand[i]),
   };
-  const reading = readWindow(image, partial, window, size);
-  const drawn = readWindow(image, hand, window, size);
-  const bytes = (plane: Float32Array) => Uint8Array.from(plane);
-  const marks: Marks = {
-    inside: bytes(drawn.xs),
-    outside: Uint8Array.from(drawn.xm, (value, i) => value - drawn.xs[i]),
-    segmented: bytes(reading.xm),
-    segmentedInside: bytes(reading.xs),
-  };
-  const answers = await networks.answer(
-    {
-      maps: imageMaps(reading.image, reading.onImage, grid),
-      marks,
-      step,
-      features: features ? windowFeatures(features, image, window, size / 2) : null,
-    },
-    rng.at("latents").normals(GENERAL_DRAWS * latent),
-  );
-  const box = boxOf(window, image);
-  return differing(answers, drawn.xm, reading.onImage, count)
+  const lookAt = (window: Window) => look(networks, image, partial, hand, window, options);
+  const { size } = networks.shape;
+  let seen = await lookAt(options.window ?? placeWindow(null, image));
+  const closer = options.window ? null : closerWindow(seen, size, image, partial);
+  if (closer) seen = await lookAt(closer);
+  const box = boxOf(seen.window, image);
+  return differing(seen, options.count)
     .map(({ draw, support }) => {
-      const placed = placeBack(answers[draw], size, window, hand, box);
+      const placed = placeBack(seen.answers[draw], size, seen.window, hand, box);
       return { box, partial: placed, support, added: countAdded(placed, partial, box) };
     })
     .filter(({ added, partial: candidate }) => added.inside + added.outside > 0 || differs(candidate, partial, box));
 }
 
+async function look(
+  networks: GeneralNetworks,
+  image: Image,
+  partial: PartialSegmentation,
+  hand: PartialSegmentation,
+  window: Window,
+  { rng, step = 1, features }: ProposeOptions,
+): Promise<Look> {
+  const { size, latent } = networks.shape;
+  const reading = readWindow(image, partial, window, size);
+  const drawn = readWindow(image, hand, window, size);
+  const question: Question = {
+    maps: imageMaps(reading.image, reading.onImage, { width: size, height: size }),
+    marks: {
+      inside: Uint8Array.from(drawn.xs),
+      outside: Uint8Array.from(drawn.xm, (value, i) => value - drawn.xs[i]),
+      segmented: Uint8Array.from(reading.xm),
+      segmentedInside: Uint8Array.from(reading.xs),
+    },
+    step,
+    features: features ? windowFeatures(features, image, window, size / 2) : null,
+  };
+  const answers = await networks.answer(question, rng.at("latents").normals(GENERAL_DRAWS * latent));
+  return { window, answers, byHand: drawn.xm, onImage: reading.onImage };
+}
+
+/** A closer window shows what was found with this much room, */
+const ROOM = 1.6;
+/** is not smaller than this many image pixels, because a network that sees pixels as blocks has not been trained for them, */
+const LEAST_SIZE = 96;
+/** and is worth a second look when it is at most this share of the first. */
+const WORTH = 0.7;
+
+/** Around what is inside in the first answer and what has been segmented inside before; null when the first look was close enough. */
+function closerWindow(
+  { window, answers }: Look,
+  size: number,
+  image: Image,
+  partial: PartialSegmentation,
+): Window | null {
+  const found = boundsOf(
+    Uint8Array.from({ length: size * size }, (_, i) => Number(labelOf(answers[0], i) === INSIDE)),
+    { width: size, height: size },
+  );
+  const marked = boundsOf(partial.segmentation, partial) ?? boundsOf(partial.partialness, partial);
+  const scale = window.size / size;
+  const boxes = [
+    ...(marked ? [marked] : []),
+    ...(found
+      ? [
+          {
+            x: window.x + found.x * scale,
+            y: window.y + found.y * scale,
+            width: found.width * scale,
+            height: found.height * scale,
+          },
+        ]
+      : []),
+  ];
+  if (boxes.length === 0) return null;
+  const left = Math.min(...boxes.map(({ x }) => x));
+  const top = Math.min(...boxes.map(({ y }) => y));
+  const right = Math.max(...boxes.map(({ x, width }) => x + width));
+  const bottom = Math.max(...boxes.map(({ y, height }) => y + height));
+  const longer = Math.max(right - left, bottom - top);
+  const side = Math.max(LEAST_SIZE, ROOM * longer);
+  if (side > WORTH * window.size) return null;
+  return windowAround({ x: (left + right) / 2, y: (top + bottom) / 2 }, side, image);
+}
+
 /** The first answer, then draws that differ from it and from each other, those that stand for more draws first. */
-function differing(answers: readonly CellProbabilities[], byHand: Float32Array, onImage: Uint8Array, count: number) {
+function differing({ answers, byHand, onImage }: Look, count: number) {
   const labels = answers.map((answer) => insideLabels(answer, byHand, onImage));
   const [first, ...draws] = labels;
   const others = [...draws.keys()].filter((d) => addedDice(first, draws[d]) < SAME_DICE);

@@ -48,12 +48,14 @@ export interface GeneralLoss {
 
 /** Sharpness of the minimum over prior draws: a draw worse by this much counts e times less. */
 const SOFTMIN = 0.03;
+/** Sharpness of the pick among them, which is nearly always one. */
+const HARDMIN = 0.002;
 
 /**
  * Inputs of a training step: planes [N, P, S, S], features [N, F, S/2, S/2] if F > 0, ym and ys [N, 1, S, S] (the target; ys is the truth
  * on the whole window), noise [N, latent] and draws [M, N, latent] from N(0, 1).
  *
- * Beside the loss it gives `shown` [N, 1, S, S]: the probability inside for z = 0.
+ * Beside the loss it gives the probability inside, [N, 1, S, S], for z = 0 (`shown`) and, where M > 0, for the best of the M draws (`picked`).
  */
 export function describeGeneralLoss(count: number, shape: GeneralShape, weights: GeneralLoss): DescribeLoss {
   return (graph) => {
@@ -78,12 +80,17 @@ export function describeGeneralLoss(count: number, shape: GeneralShape, weights:
     const divergence = mean(divergenceFromPrior(posterior), [0]);
     let loss = add(add(reconstruction, scale(divergence, weights.betaKl)), scale(middle, weights.betaMean));
     const terms: Record<string, Var> = { middle, reconstruction, divergence };
+    const inner = split(logits.segmentation, times, count); // [T, N, 1, S, S]
+    const { whole } = constrainToMarks(...marksOf(planes), { partialness: inner, segmentation: inner });
+    const of = (weighted: Var) => sum(weighted, [0]);
+    const tensors: Record<string, Var> = { shown: of(slice(whole, 0, 0, 1)) };
     if (weights.draws > 0) {
       terms.best = mean(softmin(part(2, times)), [0]);
       loss = add(loss, scale(terms.best, weights.betaBest));
+      const best = softmax(scale(part(2, times), -1 / HARDMIN), 0);
+      tensors.picked = of(mul(slice(whole, 0, 2, times), reshape(best, [weights.draws, count, 1, 1, 1])));
     }
-    const { whole } = constrainToMarks(...marksOf(planes), first(logits, count));
-    return { loss, terms, tensors: { shown: whole } };
+    return { loss, terms, tensors };
   };
 }
 
@@ -147,10 +154,9 @@ function posteriorOf(graph: Graph, coarse: Var, ym: Var, ys: Var, latent: number
 
 /** [T, N], for logits [T N, 1, S, S] */
 function sampleLosses(logits: CandidateLogits, planes: Var, ym: Var, ys: Var, times: number, beta0: number): Var {
-  const [n, , height, width] = planes.shape;
-  const split = (x: Var) => reshape(x, [times, n, 1, height, width]);
+  const [n] = planes.shape;
   const [inside, outside] = marksOf(planes);
-  const [m, s] = [split(logits.partialness), split(logits.segmentation)];
+  const [m, s] = [split(logits.partialness, times, n), split(logits.segmentation, times, n)];
   const { partialness, whole } = constrainToMarks(inside, outside, { partialness: m, segmentation: s });
   const onImage = slice(planes, 1, PLANES.indexOf("onImage"), PLANES.indexOf("onImage") + 1);
   const open = mul(onImage, oneMinus(add(inside, outside)));
@@ -170,6 +176,7 @@ function softmin(losses: Var): Var {
   return sum(mul(softmax(scale(losses, -1 / SOFTMIN), 0), losses), [0]);
 }
 
-function first({ partialness, segmentation }: CandidateLogits, count: number): CandidateLogits {
-  return { partialness: slice(partialness, 0, 0, count), segmentation: slice(segmentation, 0, 0, count) };
+/** [T N, 1, S, S] as [T, N, 1, S, S] */
+function split(x: Var, times: number, count: number): Var {
+  return reshape(x, [times, count, ...x.shape.slice(1)]);
 }

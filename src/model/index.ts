@@ -1,4 +1,5 @@
 /** Encoder, decoder, loss and candidates. */
+export type { Candidate, ImageFeatures, ProposeOptions } from "./candidate.ts";
 export { compare, type ImageMaps, imageMaps, PLANES } from "./comparison.ts";
 export * from "./decoder.ts";
 export { drawFromPrior } from "./draw.ts";
@@ -8,7 +9,7 @@ export * from "./loss.ts";
 export * from "./model-file.ts";
 export * from "./paper.ts";
 export { ENCODER_CHANNELS, encoderChannels, FEATURE_CELLS, PROJECTION, project } from "./pretrained.ts";
-export { type Candidate, createProposer, type ImageFeatures, type ProposeOptions, type Proposer } from "./propose.ts";
+export { createProposer, type Proposer } from "./propose.ts";
 export * from "./safetensors.ts";
 export type { GeneralShape } from "./trunk.ts";
 export { boxOf, placeWindow, type Window } from "./window.ts";

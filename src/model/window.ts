@@ -52,11 +52,12 @@ const FLAT = 1;
 export function placeWindow(bounds: Box | null, image: Grid): Window {
   const { x, y, width, height } = bounds ?? { x: 0, y: 0, ...image };
   const size = Math.min(Math.max(image.width, image.height), Math.max(LEAST_SIZE, ROOM * Math.max(width, height)));
-  return {
-    x: keepOn(x + width / 2 - size / 2, size, image.width),
-    y: keepOn(y + height / 2 - size / 2, size, image.height),
-    size,
-  };
+  return windowAround({ x: x + width / 2, y: y + height / 2 }, size, image);
+}
+
+/** A window of that size around a place, moved to stay on the image where it fits. */
+export function windowAround({ x, y }: { x: number; y: number }, size: number, image: Grid): Window {
+  return { x: keepOn(x - size / 2, size, image.width), y: keepOn(y - size / 2, size, image.height), size };
 }
 
 /** The pixels whose centres lie in the window. */
@@ -172,7 +173,7 @@ export function readIntensities(
  * The pixels that each cell averages along one axis, and their weights. A footprint is as wide as the cell but at least a
  * pixel, and one exactly a pixel wide is linear interpolation; so shrinking and enlarging are one rule without a jump.
  */
-function footprints(start: number, step: number, cells: number, length: number) {
+export function footprints(start: number, step: number, cells: number, length: number) {
   const width = Math.max(1, step);
   return Array.from({ length: cells }, (_, c) => {
     const centre = start + (c + 0.5) * step;

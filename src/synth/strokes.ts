@@ -1,7 +1,7 @@
 /**
  * What annotators draw, simulated: strokes and clicks inside a region, loops and boxes around an object, extreme points.
  * The stroke model is that of the peers' harness (`bench/peers` of the project's shared material): half the time a stretch of the
- * region's centre line, else the longest of ten random chords, bowed; 1 to 3 pixels wide at 128 pixels, and never outside the region.
+ * region's centre line, else the longest of ten random chords, bowed; 1, 3 or 5 pixels across, and never outside the region.
  */
 import {
   boundsOf,
@@ -26,9 +26,11 @@ export interface Prompt {
   readonly pixels: Uint8Array;
 }
 
-/** Share of strokes along the centre line; the others are chords. */
-const CENTRELINE_SHARE = 0.5;
+/** Share of strokes that are chords where there is room for one; the others run along the centre line. */
+const CHORD_SHARE = 0.5;
 const CHORDS = 10;
+/** Diameters of pens that draw lines 1, 3 and 5 pixels across, as OpenCV's of thickness 1, 2 and 3 are. */
+const PEN_WIDTHS = [1, 2, 4] as const;
 /** A region of fewer pixels has no room for a chord. */
 const LEAST_CHORD_REGION = 12;
 const LEAST_CHORD = 3;
@@ -39,8 +41,8 @@ const BOX_SLACK = 0.03;
 
 /** @param region  not empty */
 export function scribbleIn(rng: Rng, region: Uint8Array, grid: Grid, label: 0 | 1): Prompt {
-  const width = 1 + rng.below(3);
-  const chord = rng.uniform() < CENTRELINE_SHARE ? bowedChord(rng, region, grid) : null;
+  const width = PEN_WIDTHS[rng.below(PEN_WIDTHS.length)];
+  const chord = rng.uniform() < CHORD_SHARE ? bowedChord(rng, region, grid) : null;
   const points = chord ?? stretch(rng, centreline(region, grid));
   return { kind: "scribble", label, points, pixels: drawnIn(region, grid, points, width) };
 }
@@ -53,26 +55,24 @@ export function clickIn(region: Uint8Array, grid: Grid, label: 0 | 1): Prompt {
   return { kind: "click", label, points: [[middle % grid.width, Math.floor(middle / grid.width)]], pixels };
 }
 
-/** One loose loop outside, around the object's convex hull; where the object fills the image, a stroke beside it. */
+/**
+ * One loose loop outside, around the object's convex hull; where the object fills the image, a stroke beside it.
+ *
+ * @param truth  not empty, and not all of what is valid
+ */
 export function loopAround(rng: Rng, truth: Uint8Array, valid: Uint8Array, grid: Grid): Prompt {
+  const { width } = grid;
   const gap = rng.between(...LOOP_GAP) * grid.height;
-  const hull = convexHull(truth, grid);
-  const away = distanceTo(filled(hull, grid), grid);
-  const near = Uint8Array.from(away, (distance) => Number(distance <= gap));
-  const pixels = Uint8Array.from(near, (value, i) => {
-    const [x, y] = [i % grid.width, Math.floor(i / grid.width)];
-    const edge =
-      x === 0 ||
-      y === 0 ||
-      x === grid.width - 1 ||
-      y === grid.height - 1 ||
-      !(near[i - 1] && near[i + 1] && near[i - grid.width] && near[i + grid.width]);
-    return Number(value === 1 && edge && valid[i] === 1 && truth[i] === 0);
-  });
-  const outside = Uint8Array.from(truth, (value, i) => Number(value === 0 && valid[i] === 1));
+  const away = distanceTo(filled(convexHull(truth, grid), grid), grid);
+  const loop = rimOf(
+    Uint8Array.from(away, (distance) => Number(distance <= gap)),
+    grid,
+  );
+  const pixels = truth.map((value, i) => loop[i] & valid[i] & (1 - value));
+  const outside = truth.map((value, i) => valid[i] & (1 - value));
   if (!pixels.includes(1)) return scribbleIn(rng, largestComponent(outside, grid), grid, 0);
-  const points = hull.map(([x, y]) => [x, y] as const);
-  return { kind: "scribble", label: 0, points: [...points, points[0]], pixels };
+  const points = around([...loop.keys()].filter((i) => loop[i] === 1).map((i) => [i % width, Math.floor(i / width)]));
+  return { kind: "scribble", label: 0, points, pixels };
 }
 
 /** A box dragged around the object, each side up to 3 % of the image off. @param truth  not empty */
@@ -141,6 +141,27 @@ function drawnIn(region: Uint8Array, grid: Grid, points: readonly [number, numbe
   return pixels;
 }
 
+/** Pixels of a region that touch its outside by a side, the image's border being outside. */
+function rimOf(region: Uint8Array, { width, height }: Grid): Uint8Array {
+  return region.map((value, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    const isInner =
+      x > 0 &&
+      y > 0 &&
+      x < width - 1 &&
+      y < height - 1 &&
+      region[i - 1] + region[i + 1] + region[i - width] + region[i + width] === 4;
+    return value === 1 && !isInner ? 1 : 0;
+  });
+}
+
+/** The points of a convex rim in the order in which a hand would pass them. */
+function around(points: readonly (readonly [number, number])[]): (readonly [number, number])[] {
+  const middle = [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
+  const angle = ([x, y]: readonly [number, number]) => Math.atan2(y - middle[1], x - middle[0]);
+  return points.toSorted((a, b) => angle(a) - angle(b));
+}
+
 /** Corners in order, [x, y] (Andrew's monotone chain). */
 function convexHull(mask: Uint8Array, { width }: Grid): [number, number][] {
   const points: [number, number][] = [];
@@ -162,14 +183,21 @@ function convexHull(mask: Uint8Array, { width }: Grid): [number, number][] {
   return lower.length > 1 ? [...lower.slice(0, -1), ...upper.slice(0, -1)] : points.slice(0, 1);
 }
 
-/** The pixels of a convex polygon, its edges included. */
-function filled(hull: readonly [number, number][], { width, height }: Grid): Uint8Array {
-  return Uint8Array.from({ length: width * height }, (_, i) => {
-    const [x, y] = [i % width, Math.floor(i / width)];
+/** The pixels of a convex polygon, its edges included; two corners make a line, one a point. */
+function filled(hull: readonly (readonly [number, number])[], grid: Grid): Uint8Array {
+  const pixels = new Uint8Array(grid.width * grid.height);
+  if (hull.length <= 2) {
+    visitStroke({ points: hull, width: 1 }, grid, (i) => {
+      pixels[i] = 1;
+    });
+    return pixels;
+  }
+  return pixels.map((_, i) => {
+    const [x, y] = [i % grid.width, Math.floor(i / grid.width)];
     const isLeft = ([ax, ay]: readonly [number, number], k: number) => {
       const [bx, by] = hull[(k + 1) % hull.length];
       return (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0;
     };
-    return Number(hull.length > 2 ? hull.every(isLeft) : hull.some(([hx, hy]) => hx === x && hy === y));
+    return Number(hull.every(isLeft));
   });
 }

@@ -6,18 +6,18 @@
  *     DIR/<dataset>/labels/<name>.png                          label values, for painted images; needs no images/
  *     DIR/manifest.json                                        optional; where it is, only datasets of its split "train" are taken
  *
- * One in VALIDATION_OF subjects is held back for validation, by a checksum of the subject's name, so that it stays held back in every run.
+ * Some subjects are held back for validation (`subjects.ts`).
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { crc32, type Grid, TendrilError } from "../core/index.ts";
+import { type Grid, TendrilError } from "../core/index.ts";
 import { onFile, orAbsent, readLimited, readText } from "../files/index.ts";
 import { decodeImage } from "../image/index.ts";
+import { isHeldBack, subjectOf } from "./subjects.ts";
 
 /** Longest side, in pixels, at which images are kept: a window is at most as large and is read at 128. */
 export const WORKING_SIDE = 192;
-const VALIDATION_OF = 8;
 const FILE_LIMIT = 512 * 2 ** 20;
 
 export interface StructureMask {
@@ -169,14 +169,6 @@ function packed(read: readonly Read[]): Pick<AnnotatedImages, "items" | "pixels"
     return { width, height, dataset, name, subject: subjectOf(name), split, offset, kind, masks: placed };
   });
   return { items, pixels };
-}
-
-function subjectOf(name: string): string {
-  return name.split("__")[0];
-}
-
-function isHeldBack({ dataset, name }: Read): boolean {
-  return crc32(new TextEncoder().encode(`${dataset}/${subjectOf(name)}`)) % VALIDATION_OF === 0;
 }
 
 async function trainingDatasets(folder: string): Promise<string[]> {

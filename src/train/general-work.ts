@@ -56,9 +56,8 @@ export function generalWork(
         },
       };
     },
-    answered: (step, { shown }) => {
-      // The last round of a cycle has no correction after it.
-      stream?.answered(step, shown.data);
+    answered(step, { shown, picked = shown }) {
+      stream?.answered(step, { shown: shown.data, picked: picked.data });
     },
     close: async () => {
       await stream?.close();

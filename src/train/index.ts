@@ -9,3 +9,4 @@ export * from "./metrics.ts";
 export * from "./model-folder.ts";
 export { batchTensors, dataSha256 } from "./paper-work.ts";
 export { StoppedError } from "./stopped.ts";
+export * from "./subjects.ts";

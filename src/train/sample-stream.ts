@@ -6,10 +6,10 @@
  */
 import { Worker } from "node:worker_threads";
 import type { Rng } from "../core/index.ts";
-import type { BatchOrder, SampleBatch, WorkerOrder } from "./sample-worker.ts";
+import type { Answers, BatchOrder, SampleBatch, WorkerOrder } from "./sample-worker.ts";
 
 export const STREAMS = 2;
-export const ROUNDS = 3;
+export const ROUNDS = 4;
 export const CYCLE = STREAMS * ROUNDS;
 
 export class SampleStream {
@@ -48,16 +48,15 @@ export class SampleStream {
     }
   }
 
-  /** @param shown  [N, 1, S, S], what the model answered at `step` */
-  answered(step: number, shown: Float32Array): void {
-    this.ask(step + STREAMS, shown);
+  answered(step: number, answers: Answers): void {
+    this.ask(step + STREAMS, answers);
   }
 
   close(): Promise<unknown> {
     return this.worker.terminate();
   }
 
-  private ask(step: number, shown?: Float32Array): void {
+  private ask(step: number, answers?: Answers): void {
     if (this.asked.has(step)) return;
     this.asked.add(step);
     const within = step % CYCLE;
@@ -67,7 +66,7 @@ export class SampleStream {
       stream: within % STREAMS,
       session: Math.floor(step / CYCLE),
       round,
-      ...(round > 0 && shown ? { shown } : {}),
+      ...(round > 0 && answers ? { answers } : {}),
     };
     this.worker.postMessage(order);
   }

@@ -15,13 +15,19 @@ export interface WorkerOrder {
   readonly generator: RngState;
 }
 
-/** A batch is the `round`-th of its session; from the second on `shown` is what the model answered to the one before. */
+/** A batch is the `round`-th of its session; from the second on `answers` is what the model answered to the one before. */
 export interface BatchOrder {
   readonly step: number;
   readonly stream: number;
   readonly session: number;
   readonly round: number;
-  readonly shown?: Float32Array;
+  readonly answers?: Answers;
+}
+
+/** What the model answered to a batch, [N, 1, S, S] each: `shown` for z = 0, `picked` the best of its draws. */
+export interface Answers {
+  readonly shown: Float32Array;
+  readonly picked: Float32Array;
 }
 
 export interface SampleBatch {
@@ -65,7 +71,7 @@ parentPort!.on("message", (asked: BatchOrder) => {
   parentPort!.postMessage(made, [batch.planes.buffer, batch.features.buffer, batch.ym.buffer, batch.ys.buffer]);
 });
 
-function sessionsOf({ stream, session, round, shown }: BatchOrder): Session[] {
+function sessionsOf({ stream, session, round, answers }: BatchOrder): Session[] {
   const own = rng.at(stream).at(session);
   if (round === 0) {
     const begun = Array.from({ length: order.count }, (_, n) => {
@@ -77,6 +83,10 @@ function sessionsOf({ stream, session, round, shown }: BatchOrder): Session[] {
   }
   const sessions = running.get(stream)!;
   for (const [n, one] of sessions.entries())
-    one.correct(own.at(n).at(`round ${round}`), shown!.subarray(n * area, (n + 1) * area));
+    one.correct(own.at(n).at(`round ${round}`), part(answers!.shown, n), part(answers!.picked, n));
   return sessions;
+}
+
+function part(values: Float32Array, n: number): Float32Array {
+  return values.subarray(n * area, (n + 1) * area);
 }

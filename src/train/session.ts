@@ -14,6 +14,9 @@ const COMPLETE_SHARE = 0.75;
 /** Share of corrections in the largest error; the others are in any. */
 const LARGEST_SHARE = 0.85;
 const LEAST_ERROR = 2;
+/** Share of rounds that take the best of several candidates, as annotators do, and of those that correct it with a stroke. */
+const PICK_SHARE = 0.35;
+const STROKE_AFTER_PICK = 0.8;
 
 export class Session {
   readonly task: Task;
@@ -40,17 +43,21 @@ export class Session {
     this.target = this.drawTarget(rng.at("target"));
   }
 
-  /** @param shown  [S, S], the probability inside that the model gave */
-  correct(rng: Rng, shown: Float32Array): void {
+  /**
+   * @param shown   [S, S], the probability inside in the model's first answer
+   * @param picked  [S, S], the same in the best of the others
+   */
+  correct(rng: Rng, shown: Float32Array, picked: Float32Array): void {
     const { truth, onImage } = this.task;
-    const taken = Uint8Array.from(shown, (value) => Number(value > 0.5));
+    const isPick = rng.at("pick").uniform() < PICK_SHARE;
+    const taken = Uint8Array.from(isPick ? picked : shown, (value) => Number(value > 0.5));
     for (let i = 0; i < taken.length; i++) {
       if (!this.target[i]) continue;
       this.segmented[i] = 1;
       this.segmentedInside[i] = taken[i];
     }
     const wrong = truth.map((value, i) => Number(onImage[i] === 1 && value !== taken[i]));
-    this.markError(rng.at("error"), wrong);
+    if (!isPick || rng.at("stroke").uniform() < STROKE_AFTER_PICK) this.markError(rng.at("error"), wrong);
     this.target = this.drawTarget(rng.at("target"));
   }
 

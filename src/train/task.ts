@@ -34,6 +34,8 @@ export interface TaskOptions {
 
 /** A data set with n masks is drawn n^BALANCE times as often as one with a single mask. */
 const BALANCE = 0.35;
+/** Share of tasks in which some of a structure's connected parts are wanted and not all. */
+const PART_SHARE = 0.35;
 const LEAST_CELLS = 30;
 const MOST_SHARE = 0.85;
 const TRIES = 30;
@@ -156,9 +158,9 @@ function taskOfLabels(rng: Rng, labels: Uint8Array, size: number, name: string):
   return { name, image, onImage, truth, features: null };
 }
 
-/** Half the time all of it, else one connected part or some of them. */
+/** Mostly all of it, else one connected part or some of them. */
 function someParts(rng: Rng, truth: Uint8Array, size: number): Uint8Array {
-  const isPart = rng.uniform() < 0.5;
+  const isPart = rng.uniform() < PART_SHARE;
   const one = rng.uniform() < 0.6;
   if (!isPart) return truth;
   const { labels, sizes } = components(truth, { width: size, height: size });

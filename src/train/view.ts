@@ -8,7 +8,7 @@ export interface View {
 }
 
 /** Share of views that show the whole image. */
-const WHOLE_SHARE = 0.55;
+const WHOLE_SHARE = 0.65;
 /** Window size over the target's longer side in the other views. */
 const ROOM = [1.3, 4] as const;
 const LEAST_SIZE = 48;

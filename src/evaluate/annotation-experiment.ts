@@ -1,0 +1,122 @@
+/** Settings of a method, each set to the same cases with the same annotator: what they reach, and how they differ. */
+import { type Rng, TendrilError } from "../core/index.ts";
+import type { Proposer } from "../model/index.ts";
+import {
+  type AnnotationMeasure,
+  differences,
+  type MeasuredCase,
+  measureAnnotation,
+  summarise,
+} from "./annotation-measures.ts";
+import { annotate, type Interaction } from "./annotator.ts";
+import type { Estimate } from "./bootstrap.ts";
+import { proposerMethod } from "./method.ts";
+import { blanked, type CaseFile, type RealCase, readCase } from "./real-images.ts";
+
+/** How a model is asked. */
+export interface Setting {
+  readonly name: string;
+  readonly proposer: Proposer;
+  /** Most candidates. */
+  readonly count: number;
+  /** As in `MethodOptions`. */
+  readonly steps: readonly number[];
+  readonly encoder: Uint8Array | null;
+  /** The image is gray all over: what is known without looking. */
+  readonly isBlank: boolean;
+}
+
+/** One case under every setting. */
+export interface AnnotatedCase extends Pick<RealCase, "dataset" | "structure" | "name"> {
+  /** One annotation a setting. */
+  readonly annotations: readonly (readonly Interaction[])[];
+}
+
+export interface Annotations {
+  readonly cases: readonly AnnotatedCase[];
+  /** Cases whose structure is too small. */
+  readonly tooSmall: number;
+  /** Cases whose files could not be read, and why. */
+  readonly refused: readonly string[];
+}
+
+/** @param rng  gives each case its own strokes, alike in every setting until the answers differ */
+export async function annotateAll(
+  settings: readonly Setting[],
+  files: readonly CaseFile[],
+  rng: Rng,
+  onCase: (done: number) => void = () => undefined,
+): Promise<Annotations> {
+  const cases: AnnotatedCase[] = [];
+  const refused: string[] = [];
+  let tooSmall = 0;
+  for (const [i, file] of files.entries()) {
+    onCase(i);
+    const one = await readCase(file).catch((error: unknown) => {
+      if (!(error instanceof TendrilError)) throw error;
+      refused.push(error.message);
+      return undefined;
+    });
+    if (one) cases.push(await annotateCase(settings, one, rng));
+    else if (one === null) tooSmall++;
+  }
+  onCase(files.length);
+  return { cases, tooSmall, refused };
+}
+
+async function annotateCase(settings: readonly Setting[], one: RealCase, rng: Rng): Promise<AnnotatedCase> {
+  const { dataset, structure, name } = one;
+  const annotations: Interaction[][] = [];
+  for (const { proposer, steps, encoder, count, isBlank } of settings) {
+    const task = isBlank ? { ...one, image: blanked(one) } : one;
+    const method = proposerMethod(proposer, { steps, encoder });
+    annotations.push(await annotate(method, task, rng.at(`${dataset}/${structure}/${name}`), count));
+  }
+  return { dataset, structure, name, annotations };
+}
+
+export type AnnotationReport = Readonly<Record<AnnotationMeasure, Estimate>>;
+
+/** Of some cases. */
+export interface GroupReport {
+  /** A data set, or "overall". */
+  readonly group: string;
+  readonly cases: number;
+  /** One a setting. */
+  readonly settings: readonly AnnotationReport[];
+  /** The first setting minus each of the others, paired by case. */
+  readonly differences: readonly AnnotationReport[];
+}
+
+export const OVERALL = "overall";
+
+/** By data set, then overall. @param cases  at least one */
+export function reportAnnotations(cases: readonly AnnotatedCase[], rng: Rng): GroupReport[] {
+  const datasets = [...new Set(cases.map(({ dataset }) => dataset))].sort();
+  const groups = datasets.map((group) =>
+    reportOf(
+      group,
+      cases.filter(({ dataset }) => dataset === group),
+      rng,
+    ),
+  );
+  return [...groups, reportOf(OVERALL, cases, rng)];
+}
+
+function reportOf(group: string, cases: readonly AnnotatedCase[], rng: Rng): GroupReport {
+  const measured = cases[0].annotations.map((_, s) =>
+    cases.map(
+      ({ dataset, name, annotations }): MeasuredCase => ({
+        image: `${dataset}/${name}`,
+        measured: measureAnnotation(annotations[s]),
+      }),
+    ),
+  );
+  const [first, ...others] = measured;
+  return {
+    group,
+    cases: cases.length,
+    settings: measured.map((each) => summarise(each, rng.at(group))),
+    differences: others.map((other) => summarise(differences(first, other), rng.at(group))),
+  };
+}

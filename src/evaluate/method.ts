@@ -1,0 +1,202 @@
+/**
+ * One image under annotation with a proposer: what has been drawn and taken, made into the model's question, and its answers made into
+ * masks on the image. The simulated annotator (`annotator.ts`) and the peers' harness (`peer-protocol.ts`) ask through this alone, so that
+ * both measure the same thing.
+ *
+ *   strokes so far -> marks by hand -> with what was taken: the partial segmentation -> propose on the part of the image that is no
+ *   padding -> candidates, likeliest first
+ */
+import {
+  type Box,
+  boundsOf,
+  crc32,
+  crop,
+  emptyPartial,
+  type Grid,
+  type Image,
+  type PartialSegmentation,
+  Rng,
+  UsageError,
+} from "../core/index.ts";
+import type { Candidate, ImageFeatures, Proposer, Window } from "../model/index.ts";
+import type { Prompt } from "../synth/index.ts";
+
+/** A partial segmentation as it is looked at. */
+export interface Answer extends PartialSegmentation {
+  /** [H, W], 1 where it is shown as inside: what a measure compares with the truth */
+  readonly shown: Uint8Array;
+}
+
+/** What an annotator works with: it is shown an image, and then asked after every stroke and every candidate taken. */
+export interface Method {
+  open(image: Image, valid: Uint8Array): Promise<OpenImage>;
+}
+
+export interface OpenImage {
+  /**
+   * @param prompts  all of them, oldest first; where they disagree the later one holds
+   * @param current  what was shown before the last stroke, without it
+   * @param count    most candidates
+   * @returns        on the image's grid, best guess first
+   */
+  candidates(prompts: readonly Mark[], current: Answer, count: number): Promise<Answer[]>;
+}
+
+/** What of a prompt counts. */
+export type Mark = Pick<Prompt, "kind" | "label" | "pixels">;
+
+export interface MethodOptions {
+  /**
+   * How much of what is left to add, (0, 1]. With several, the candidates are shared among them, and what is shown after a stroke is the
+   * first's.
+   */
+  readonly steps: readonly number[];
+  /** The pretrained encoder's file, for models that use its features; null goes without. */
+  readonly encoder: Uint8Array | null;
+}
+
+/** Which candidate is shown without having been taken: the first after a stroke, none after one was taken. */
+export function shownUnasked(action: "stroke" | "pick", candidates: number): number | null {
+  return action === "stroke" && candidates > 0 ? 0 : null;
+}
+
+/** Nothing decided, nothing shown. */
+export function emptyAnswer(grid: Grid): Answer {
+  return { ...emptyPartial(grid), shown: new Uint8Array(grid.width * grid.height) };
+}
+
+export function proposerMethod(proposer: Proposer, { steps, encoder }: MethodOptions): Method {
+  return {
+    async open(image, valid) {
+      const box = boundsOf(valid, image);
+      if (!box) throw new UsageError("No pixel of the image is valid: there is nothing to segment.");
+      const part: Image = { ...gridOf(box), data: crop(image.data, image, box), maximum: image.maximum };
+      const features = encoder && proposer.usesFeatures ? await proposer.encode(part, encoder) : null;
+      // The same image always gives the same latents, whatever was annotated before it.
+      const { buffer, byteOffset, byteLength } = part.data;
+      const rng = Rng.seeded(crc32(new Uint8Array(buffer, byteOffset, byteLength)));
+      const ask: Ask = { proposer, image: part, features, rng };
+      return {
+        async candidates(prompts, current, count) {
+          const hand = cut(handMarks(prompts, image), box);
+          const partial = imposed(cut(current, box), hand);
+          const lists: Candidate[][] = [];
+          for (const [i, step] of steps.slice(0, count).entries())
+            lists.push(await propose(ask, partial, hand.partialness, step, Math.ceil((count - i) / steps.length)));
+          return interleaved(lists).map((candidate) => placed(candidate, partial, box, image));
+        },
+      };
+    },
+  };
+}
+
+interface Ask {
+  readonly proposer: Proposer;
+  readonly image: Image;
+  readonly features: ImageFeatures | null;
+  readonly rng: Rng;
+}
+
+function propose(
+  { proposer, image, features, rng }: Ask,
+  partial: PartialSegmentation,
+  byHand: Uint8Array,
+  step: number,
+  count: number,
+) {
+  return proposer.propose(image, partial, {
+    count,
+    rng,
+    step,
+    byHand,
+    window: wholeImage(image),
+    ...(features ? { features } : {}),
+  });
+}
+
+/** A square over the whole image that begins on a pixel's edge, so that an image of the network's size is seen as it is. */
+function wholeImage({ width, height }: Grid): Window {
+  const size = Math.max(width, height);
+  return { x: -Math.floor((size - width) / 2), y: -Math.floor((size - height) / 2), size };
+}
+
+/** What was drawn by hand; a box marks what lies just outside it as outside. */
+export function handMarks(prompts: readonly Mark[], grid: Grid): PartialSegmentation {
+  const marks = emptyPartial(grid);
+  for (const { kind, label, pixels } of prompts) {
+    const marked = kind === "box" ? frameAround(pixels, grid) : pixels;
+    const value = kind === "box" ? 0 : label;
+    for (let i = 0; i < marked.length; i++) {
+      if (!marked[i]) continue;
+      marks.partialness[i] = 1;
+      marks.segmentation[i] = value;
+    }
+  }
+  return marks;
+}
+
+/** The pixels that touch a region from outside. */
+function frameAround(region: Uint8Array, { width, height }: Grid): Uint8Array {
+  const frame = new Uint8Array(region.length);
+  for (let i = 0; i < region.length; i++) {
+    if (!region[i]) continue;
+    const [x, y] = [i % width, Math.floor(i / width)];
+    for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++)
+      for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++)
+        if (!region[ny * width + nx]) frame[ny * width + nx] = 1;
+  }
+  return frame;
+}
+
+function cut({ partialness, segmentation, ...grid }: PartialSegmentation, box: Box): PartialSegmentation {
+  return {
+    ...gridOf(box),
+    partialness: crop(partialness, grid, box),
+    segmentation: crop(segmentation, grid, box),
+  };
+}
+
+function gridOf({ width, height }: Grid): Grid {
+  return { width, height };
+}
+
+/** What has been taken, overruled by what was drawn. */
+function imposed(taken: PartialSegmentation, hand: PartialSegmentation): PartialSegmentation {
+  return {
+    width: taken.width,
+    height: taken.height,
+    partialness: taken.partialness.map((value, i) => value | hand.partialness[i]),
+    segmentation: taken.segmentation.map((value, i) =>
+      hand.partialness[i] ? hand.segmentation[i] : value & taken.partialness[i],
+    ),
+  };
+}
+
+/** The first of each list, then the second of each, ... */
+function interleaved<T>(lists: readonly (readonly T[])[]): T[] {
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, i) => lists.flatMap((list) => list.slice(i, i + 1))).flat();
+}
+
+/**
+ * A candidate on the whole image. Outside its box it says nothing: there what was there before stays. It shows as inside what it calls
+ * inside, and nothing where it has not decided.
+ *
+ * @param partial  what the candidate answers, on `valid`
+ * @param valid    where that lies on the image
+ */
+function placed({ box, partial: found }: Candidate, partial: PartialSegmentation, valid: Box, image: Grid): Answer {
+  const answer = emptyPartial(image);
+  for (let y = 0; y < valid.height; y++) {
+    for (let x = 0; x < valid.width; x++) {
+      const [column, row] = [x - box.x, y - box.y];
+      const isFound = column >= 0 && row >= 0 && column < box.width && row < box.height;
+      const source = isFound ? found : partial;
+      const from = isFound ? row * box.width + column : y * valid.width + x;
+      const to = (valid.y + y) * image.width + valid.x + x;
+      answer.partialness[to] = source.partialness[from];
+      answer.segmentation[to] = source.segmentation[from];
+    }
+  }
+  return { ...answer, shown: answer.segmentation.slice() };
+}
