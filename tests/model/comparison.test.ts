@@ -12,6 +12,7 @@ const [NEAR, GEODESIC, BARRIER] = [16, 24, 80];
 const GAMMA = 60;
 
 interface Scene {
+  readonly noise: number;
   readonly maps: ImageMaps;
   readonly marks: Marks;
 }
@@ -26,11 +27,13 @@ function drawScene({ width, height }: Grid, seed: number, noise: number): Scene 
     const level = levels[map[Math.floor(i / width) * size + (i % width)]];
     return Math.min(1, Math.max(0, level + noise * rng.normal()));
   });
-  const onImage = image.map((_, i) => Number(i % width < width - 1)) as unknown as Uint8Array;
-  const kinds = image.map((_, i) => (onImage[i] && rng.uniform() < 0.06 ? 1 + rng.below(3) : 0));
+  // The last column is padding.
+  const onImage = Uint8Array.from(image, (_, i) => Number(i % width < width - 1));
+  const kinds = onImage.map((on) => (on && rng.uniform() < 0.06 ? 1 + rng.below(3) : 0));
   const is = (...wanted: number[]) => Uint8Array.from(kinds, (kind) => Number(wanted.includes(kind)));
   return {
-    maps: imageMaps(image, Uint8Array.from(onImage), { width, height }),
+    noise,
+    maps: imageMaps(image, onImage, { width, height }),
     marks: { inside: is(1), outside: is(2), segmented: is(1, 2, 3), segmentedInside: is(1) },
   };
 }
@@ -39,7 +42,10 @@ const scenes = fc
   .tuple(fc.integer({ min: 2, max: 16 }), fc.integer({ min: 2, max: 16 }), fc.nat(), fc.constantFrom(0, 0.05, 1))
   .map(([width, height, seed, noise]) => drawScene({ width, height }, seed, noise));
 
-function planesOf({ maps, marks }: Scene, step = 1): Record<(typeof PLANES)[number], Float32Array> {
+function planesOf(
+  { maps, marks }: Pick<Scene, "maps" | "marks">,
+  step = 1,
+): Record<(typeof PLANES)[number], Float32Array> {
   const area = maps.width * maps.height;
   const out = new Float32Array(PLANES.length * area);
   compare(maps, marks, step, out);
@@ -79,56 +85,52 @@ const distances = ({ maps }: Scene, seeds: Uint8Array, gamma: number) =>
     (before, from, to, length) => before + length * Math.sqrt(1 + (gamma * (maps.image[to] - maps.image[from])) ** 2),
   );
 
+/** The first cell where a plane is not exp(-exact / reach), or -1. */
+const wrongCell = (plane: Float32Array, exact: readonly number[], reach: number) =>
+  plane.findIndex((value, i) => Math.abs(value - Math.exp(-exact[i] / reach)) > 1e-5);
+
+/** With marks inside by hand; without, what is segmented stands in for them, which is another test's matter. */
+const markedScenes = scenes.filter(({ marks }) => marks.inside.includes(1));
+
 test("nearness falls with the shortest path over neighbours from the marks", () => {
   fc.assert(
-    fc.property(scenes, (scene) => {
+    fc.property(markedScenes, (scene) => {
       const { nearInside, nearOutside } = planesOf(scene);
-      for (const [plane, seeds] of [
-        [nearInside, scene.marks.inside],
-        [nearOutside, scene.marks.outside],
-      ] as const) {
-        // Without marks by hand inside, what is segmented stands in: another test's matter.
-        fc.pre(scene.marks.inside.includes(1));
-        const exact = distances(scene, seeds, 0);
-        for (const [i, value] of plane.entries()) expect(value).toBeCloseTo(Math.exp(-exact[i] / NEAR), 5);
-      }
+      expect(wrongCell(nearInside, distances(scene, scene.marks.inside, 0), NEAR)).toBe(-1);
+      expect(wrongCell(nearOutside, distances(scene, scene.marks.outside, 0), NEAR)).toBe(-1);
     }),
+    { numRuns: 60 },
   );
 });
 
-test("the geodesic maps never claim to be nearer than the shortest path, and hardly ever miss it", () => {
+test("the geodesic maps never claim to be nearer than the shortest path, and seldom miss it where there is less than noise", () => {
   let [missed, all] = [0, 0];
   fc.assert(
-    fc.property(scenes, (scene) => {
-      fc.pre(scene.marks.inside.includes(1));
-      const exact = distances(scene, scene.marks.inside, GAMMA);
-      for (const [i, value] of planesOf(scene).geodesicInside.entries()) {
-        const wanted = Math.exp(-exact[i] / GEODESIC);
-        expect(value).toBeLessThan(wanted + 1e-5);
-        all++;
-        if (value < wanted - 0.01) missed++;
-      }
+    fc.property(markedScenes, (scene) => {
+      const exact = distances(scene, scene.marks.inside, GAMMA).map((distance) => Math.exp(-distance / GEODESIC));
+      const plane = planesOf(scene).geodesicInside;
+      expect(plane.findIndex((value, i) => value > exact[i] + 1e-5)).toBe(-1);
+      if (scene.noise === 1) return;
+      all += plane.length;
+      missed += plane.filter((value, i) => value < exact[i] - 0.01).length;
     }),
+    { numRuns: 60 },
   );
-  // Two rounds of sweeps miss what winds: measured 0.4 % of the cells, most of them in noise.
+  // Two rounds of sweeps miss a path that winds more often than they turn.
   expect(missed / all).toBeLessThan(0.02);
 });
 
 test("the barrier maps are the least highest gradient on any path over sides", () => {
   fc.assert(
-    fc.property(scenes, (scene) => {
-      fc.pre(scene.marks.inside.includes(1));
+    fc.property(markedScenes, (scene) => {
       const { maps, marks } = scene;
       const { barrierInside, barrierOutside } = planesOf(scene);
-      for (const [plane, seeds] of [
-        [barrierInside, marks.inside],
-        [barrierOutside, marks.outside],
-      ] as const) {
-        if (!seeds.includes(1)) continue;
-        const exact = slowest(maps, seeds, true, (before, _, to) => Math.max(before, maps.gradient[to]));
-        for (const [i, value] of plane.entries()) expect(value).toBeCloseTo(Math.exp(-exact[i] / BARRIER), 6);
-      }
+      const levels = (seeds: Uint8Array) =>
+        slowest(maps, seeds, true, (before, _, to) => Math.max(before, maps.gradient[to]));
+      expect(wrongCell(barrierInside, levels(marks.inside), BARRIER)).toBe(-1);
+      if (marks.outside.includes(1)) expect(wrongCell(barrierOutside, levels(marks.outside), BARRIER)).toBe(-1);
     }),
+    { numRuns: 60 },
   );
 });
 
@@ -140,8 +142,8 @@ test("what is marked is in the planes as it is, and the step everywhere", () => 
         expect([...planes[name]]).toEqual([...scene.marks[name]]);
       expect([...planes.onImage]).toEqual([...scene.maps.onImage]);
       expect(planes.step.every((value) => value === Math.fround(step))).toBe(true);
-      for (const [i, value] of planes.image.entries())
-        expect(value).toBeCloseTo(scene.maps.onImage[i] ? scene.maps.image[i] - 0.5 : 0, 6);
+      const { image, onImage } = scene.maps;
+      expect(planes.image).toEqual(image.map((value, i) => (onImage[i] ? value - 0.5 : 0)));
     }),
   );
 });
@@ -238,7 +240,7 @@ test("a mirrored image with mirrored marks gives mirrored planes", () => {
     fc.property(scenes, ({ maps, marks }) => {
       const flipped = <T extends Float32Array | Uint8Array>(values: T): T =>
         values.map((_, i) => values[Math.floor(i / maps.width) * maps.width + maps.width - 1 - (i % maps.width)]) as T;
-      const mirror: Scene = {
+      const mirror = {
         maps: imageMaps(flipped(maps.image), flipped(maps.onImage), maps),
         marks: {
           inside: flipped(marks.inside),

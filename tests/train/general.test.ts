@@ -64,7 +64,7 @@ test("a run that is killed again and again ends with the same bytes as one that 
     let isDue = false;
     const { signal, code } = await tendril(train(folder, "--resume"), (child, stderr) => {
       // Some time after training has begun: within a session's rounds, or while a checkpoint is written.
-      if (isDue || !stderr.includes("/12")) return;
+      if (isDue || !stderr.includes("/16")) return;
       isDue = true;
       setTimeout(() => child.kill("SIGKILL"), wait);
     });
@@ -79,12 +79,12 @@ test("a run that is killed again and again ends with the same bytes as one that 
 test("an interrupted run stops between two cycles of sessions, and goes on to the same bytes", async () => {
   const folder = join(place, "interrupted");
   const interrupted = await tendril(train(folder), (child, stderr) => {
-    if (stderr.includes("0/12") && !child.killed) child.kill("SIGINT");
+    if (stderr.includes("0/16") && !child.killed) child.kill("SIGINT");
   });
   expect(interrupted.code, interrupted.stderr).toBe(130);
-  expect(interrupted.stderr).toMatch(/Stopped at step [06] of 12; go on with --resume\.\n$/);
+  expect(interrupted.stderr).toMatch(/Stopped at step [08] of 16; go on with --resume\.\n$/);
   const said = /Stopped at step (\d)/.exec(interrupted.stderr)?.[1];
-  expect(newest(folder)).toBe(said === "0" ? "" : "step-00000006");
+  expect(newest(folder)).toBe(said === "0" ? "" : "step-00000008");
   const { code, stderr } = await tendril(train(folder, "--resume"));
   expect(code, stderr).toBe(0);
   const result = await resultOf(folder);
@@ -93,7 +93,7 @@ test("an interrupted run stops between two cycles of sessions, and goes on to th
 
 test("the model's card says what it was trained on and how, and its folder holds the networks that propose", async () => {
   const { card, weights } = await readModelFolder(join(place, "straight", "model"));
-  expect(card).toMatchObject({ kind: "general", name: "tiny-general", steps: 12, config: TINY_GENERAL });
+  expect(card).toMatchObject({ kind: "general", name: "tiny-general", steps: 16, config: TINY_GENERAL });
   expect(card.dataSha256).toMatch(/^[0-9a-f]{64}$/);
   expect([...weights.values()].every((values) => values.every(Number.isFinite))).toBe(true);
   expect(

@@ -8,14 +8,14 @@ import { TINY } from "./tiny.ts";
 
 export const SIDE = { width: 48, height: 40 } as const;
 
-/** Two steps of each session's round: a run of a few seconds. */
+/** Two cycles of sessions: a run of a few seconds. */
 export const TINY_GENERAL: GeneralConfig = {
   ...TINY,
   name: "tiny-general",
   kind: "general",
-  steps: 12,
+  steps: 16,
   batch: 2,
-  checkpointEvery: 6,
+  checkpointEvery: 8,
   data: { leaveOut: [], painted: 0.2, random: 0.1, regions: 0.1, withoutFeatures: 0.3, appearance: 0.8 },
   model: { size: 32, widths: [4, 6, 8, 10, 12], features: 0, latent: 3 },
   loss: { beta0: 0.3, betaKl: 0.02, betaMean: 1, betaBest: 1, draws: 2 },
