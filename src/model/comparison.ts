@@ -82,10 +82,12 @@ const BARRIER_REACH = 80;
 const LEAST_EVIDENCE = 4;
 
 /**
- * @param image    [H, W], intensities in [0, 1]
+ * @param values   [H, W], intensities in [0, 1]
  * @param onImage  [H, W], 0 on padding
  */
-export function imageMaps(image: Float32Array, onImage: Uint8Array, grid: Grid): ImageMaps {
+export function imageMaps(values: Float32Array, onImage: Uint8Array, grid: Grid): ImageMaps {
+  // Padding is dark in training; what a window reads beyond an edge (its own border, repeated) would look unlike it.
+  const image = values.map((value, i) => (onImage[i] ? value : 0));
   const mean = blurredWith(image, grid, LOCAL_SIGMA);
   const meanOfSquares = blurredWith(
     image.map((value) => value * value),
