@@ -1,5 +1,6 @@
 /** What the page and its workers say to each other. Both are built together from this one table. */
 import type { Image, TendrilError } from "../core/index.ts";
+import type { ModelCard } from "../model/model-file.ts";
 import type { Candidate, ImageFeatures } from "../model/propose.ts";
 import type { InsideChange } from "../project/annotation.ts";
 import type { Level } from "./pyramid.ts";
@@ -26,7 +27,7 @@ export type Order =
 export interface ModelFacts {
   /** For the journal: "general-3f9a01c2". */
   readonly name: string;
-  readonly kind: "paper" | "general";
+  readonly kind: ModelCard["kind"];
   /** How many draws a candidate's support is a share of. */
   readonly draws: number;
   /** It can use features of the image, and what computes them is there. */

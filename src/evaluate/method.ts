@@ -109,15 +109,22 @@ function propose(
     rng,
     step,
     byHand,
-    window: wholeImage(image),
+    ...lookAt(image),
     ...(features ? { features } : {}),
   });
 }
 
-/** A square over the whole image that begins on a pixel's edge, so that an image of the network's size is seen as it is. */
-function wholeImage({ width, height }: Grid): Window {
+/** Longest side of an image in which there is nothing to look at more closely. */
+const CLOSE = 128;
+
+/**
+ * A small image is seen as it is: through a square over all of it that begins on a pixel's edge. At a larger one the proposer looks as it
+ * does in the app.
+ */
+function lookAt({ width, height }: Grid): { readonly window?: Window } {
   const size = Math.max(width, height);
-  return { x: -Math.floor((size - width) / 2), y: -Math.floor((size - height) / 2), size };
+  if (size > CLOSE) return {};
+  return { window: { x: -Math.floor((size - width) / 2), y: -Math.floor((size - height) / 2), size } };
 }
 
 /** What was drawn by hand; a box marks what lies just outside it as outside. */

@@ -26,7 +26,7 @@ import {
 } from "./window.ts";
 
 /** Latents drawn beside z = 0 for one proposal. */
-export const GENERAL_DRAWS = 15;
+const GENERAL_DRAWS = 15;
 
 /** What the networks are asked about a window. */
 export interface Question {
@@ -42,7 +42,7 @@ export interface Question {
 const SAME_DICE = 0.95;
 
 export async function generalProposer(model: Model, runtime: Runtime) {
-  const networks = await loadNetworks(model, runtime);
+  const networks = await loadNetworks(model, runtime, GENERAL_DRAWS);
   return {
     propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       proposeGeneral(networks, image, partial, options),
@@ -197,19 +197,20 @@ function differs(candidate: PartialSegmentation, partial: PartialSegmentation, b
 
 export interface GeneralNetworks {
   readonly shape: GeneralShape;
-  /** Probabilities on the window's cells for z = 0, then for each latent. @param latents  [GENERAL_DRAWS, latent] */
+  /** Probabilities on the window's cells for z = 0, then for each latent. @param latents  [draws, latent] */
   answer(question: Question, latents: Float32Array): Promise<CellProbabilities[]>;
   close(): Promise<void>;
 }
 
-export async function loadNetworks(model: Model, runtime: Runtime): Promise<GeneralNetworks> {
+/** @param draws  how many latents every question comes with */
+export async function loadNetworks(model: Model, runtime: Runtime, draws: number): Promise<GeneralNetworks> {
   const shape = shapeOf(model.card, model.card.name);
-  const count = 1 + GENERAL_DRAWS;
+  const count = 1 + draws;
   const trunk = await runtime.load(trunkOnnx(model.weights, shape));
   const decoder = await runtime.load(candidatesOnnx(model.weights, shape, count));
   return {
     shape,
-    answer: (question, latents) => answer({ trunk, decoder, shape }, question, latents),
+    answer: (question, latents) => answer({ trunk, decoder, shape, count }, question, latents),
     async close() {
       await trunk.close();
       await decoder.close();
@@ -221,10 +222,11 @@ interface Sessions {
   readonly trunk: Session;
   readonly decoder: Session;
   readonly shape: GeneralShape;
+  readonly count: number;
 }
 
 async function answer(
-  { trunk, decoder, shape }: Sessions,
+  { trunk, decoder, shape, count }: Sessions,
   { maps, marks, step, features }: Question,
   latents: Float32Array,
 ): Promise<CellProbabilities[]> {
@@ -242,7 +244,6 @@ async function answer(
       ? { features: tensor(features ?? new Float32Array((shape.features * area) / 4), shape.features, size / 2) }
       : {}),
   });
-  const count = 1 + GENERAL_DRAWS;
   const z = new Float32Array(count * latent);
   z.set(latents, latent);
   const { partialness, segmentation } = await decoder.run({

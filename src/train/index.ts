@@ -2,6 +2,7 @@
 export * from "./annotated-images.ts";
 export * from "./checkpoint.ts";
 export * from "./config.ts";
+export { disksWork } from "./disks-work.ts";
 export { loadFeatures } from "./feature-cache.ts";
 export type { GeneralData } from "./general-work.ts";
 export * from "./loop.ts";
