@@ -64,9 +64,10 @@ export async function* heldOut(
   count: number,
   dataSeed?: number,
 ): AsyncGenerator<HeldOut> {
-  const config = parseConfig(JSON.stringify(model.card.config), `${model.card.name}: config`);
-  if (config.kind !== "paper")
-    throw new UsageError(`${model.card.name} is not the paper's model: the disks are not its experiment. Use --data.`);
+  const { name, kind } = model.card;
+  const config = kind === "paper" ? parseConfig(JSON.stringify(model.card.config), `${name}: config`) : null;
+  if (config?.kind !== "paper")
+    throw new UsageError(`${name} is not the paper's model: the disks are not its experiment. Use --data.`);
   const { data } = config;
   const root = Rng.seeded(dataSeed ?? data.seed);
   const session = await runtime.load(paperDecoderOnnx(model.weights, COVERAGE_CANDIDATES));
