@@ -2,7 +2,9 @@
 import { Command } from "commander";
 import { wholeNumber } from "../src/cli/options.ts";
 import { TendrilError } from "../src/core/index.ts";
+import { shippedModelFolder } from "../src/train/index.ts";
 import { benchEngine } from "./engine.ts";
+import { benchPropose, proposeTable } from "./propose.ts";
 import { engineTable } from "./report.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -16,6 +18,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action(async ({ rounds, threads, json }: { rounds: number; threads: number; json: boolean }) => {
       const result = await benchEngine({ rounds, threads, onProgress: (what) => console.error(what) });
       console.log(json ? JSON.stringify(result, null, 2) : engineTable(result));
+    });
+  program
+    .command("propose")
+    .description("how long candidates take, in Node and in Chromium, beside the peers' recorded times")
+    .argument("[model]", "a trained model's folder (default: the shipped one)")
+    .option("--json", "print one JSON object instead of a table", false)
+    .action(async (model: string | undefined, { json }: { json: boolean }) => {
+      const result = await benchPropose(model ?? shippedModelFolder(), (what) => console.error(what));
+      console.log(json ? JSON.stringify(result, null, 2) : proposeTable(result));
     });
   try {
     await program.parseAsync([...argv]);

@@ -1,11 +1,12 @@
-/** The candidates beside the image: small to large, all in one crop, each showing only what it does differently. */
-import { createEffect, createMemo, createSignal, For, Match, onCleanup, onMount, Switch } from "solid-js";
+/** The candidates beside the image: in the model's order, all in one crop, each showing only what it does differently. */
+import { createEffect, createMemo, createSignal, For, Match, onCleanup, onMount, Show, Switch } from "solid-js";
 import type { Grid } from "../core/index.ts";
 import type { Offer } from "./asker.ts";
+import { LearningLine } from "./learning-line.tsx";
 import {
   type Crop,
+  changeWords,
   cropOf,
-  growthWords,
   membersOf,
   placeWords,
   sampleCrop,
@@ -14,6 +15,8 @@ import {
   tileKind,
 } from "./offer-raster.ts";
 import type { OpenImage } from "./open-image.ts";
+import { StepDial } from "./step-dial.tsx";
+import { STEPS } from "./steps.ts";
 import type { Store } from "./store.ts";
 
 /** Azure over gray, how much of it. */
@@ -23,6 +26,9 @@ const AMBER = [255, 176, 0];
 /** Amber dots stand this far apart and are this large, CSS pixels. */
 const DOT_PITCH = 6;
 const DOT = 2;
+/** Amber stripes over what would be taken away: their distance and width, CSS pixels. */
+const STRIPE_PITCH = 6;
+const STRIPE = 2;
 const TILE_GROUND = 0x12;
 
 /** What all tiles of an offer have in common. */
@@ -61,12 +67,19 @@ export function Gallery({ store }: { readonly store: Store }) {
         </Match>
         <Match when={store.offerState().kind === "nothing-larger"}>
           <p class="hint">
-            <strong>No larger region found.</strong> Add a scribble where it should grow, or press <kbd>N</kbd>.
+            <strong>No larger region found.</strong> Add a scribble where it should grow
+            {canGoFurther(store) ? ", take a bigger step," : ""} or press <kbd>N</kbd>.
           </p>
         </Match>
         <Match when={failure(store)}>{(why) => <p class="hint warning">{why()}</p>}</Match>
         <Match when={store.openImage()}>{(open) => <Hint store={store} open={open()} />}</Match>
       </Switch>
+      <Show when={store.openImage() && store.takesStep() && !store.isReadOnly()}>
+        <div class="foot">
+          <StepDial store={store} />
+          <LearningLine store={store} />
+        </div>
+      </Show>
     </section>
   );
 }
@@ -111,11 +124,12 @@ function Tile(props: {
   const candidate = () => props.offer.candidates[props.place];
   const count = () => props.offer.candidates.length;
   const inside = store.openImage()?.inside ?? 0;
-  const growth = () => growthWords(candidate().added.inside, inside);
+  const change = () => changeWords(candidate().change, inside);
   const place = () => placeWords(props.sheet.members, props.sheet.taken, props.sheet.raster, props.place, count());
-  const support = () => Math.round(100 * candidate().support);
-  const isLikeliest = () =>
-    count() > 1 && props.offer.candidates.every(({ support: other }) => other <= candidate().support);
+  const odds = () => {
+    const { draws } = props.offer.model;
+    return `${Math.max(1, Math.round(candidate().support * draws))} of ${draws} draws`;
+  };
 
   createEffect(() => drawTile(canvas, props.sheet, props.place, count()));
   onMount(() => {
@@ -132,15 +146,13 @@ function Tile(props: {
     onCleanup(() => observer.disconnect());
   });
 
-  const behind = () => `${support()} % of the draws stand behind it${isLikeliest() ? ", the most likely" : ""}`;
-
   return (
     <li>
       <button
         type="button"
         class="tile"
         classList={{ previewed: store.previewed() === props.place }}
-        title={`Take it (${props.place + 1}); ${behind()}`}
+        title={`Take it (${props.place + 1}). ${odds()} of the model agree on it.`}
         onClick={() => store.take(props.place)}
         onPointerEnter={() => store.preview(props.place)}
         onPointerLeave={() => store.preview(null)}
@@ -149,17 +161,21 @@ function Tile(props: {
       >
         <canvas ref={canvas} />
         <span class="caption">
-          <kbd classList={{ likeliest: isLikeliest() }}>{props.place + 1}</kbd>
-          <span class="growth">{growth()}</span>
+          <kbd>{props.place + 1}</kbd>
+          <span class="change">{change()}</span>
           <span class="place">{place()}</span>
         </span>
+        <span class="odds">{odds()}</span>
         <span class="support" aria-hidden="true">
-          <span style={{ width: `${support()}%` }} />
+          <span style={{ width: `${100 * candidate().support}%` }} />
         </span>
-        <span class="unseen">{behind()}</span>
       </button>
     </li>
   );
+}
+
+function canGoFurther(store: Store): boolean {
+  return store.takesStep() && store.settings.step() < STEPS.length - 1;
 }
 
 function isSlow(store: Store): boolean {
@@ -223,6 +239,8 @@ function colorOf(kind: TileKind, gray: number, x: number, y: number): [number, n
   const pitch = Math.round(DOT_PITCH * devicePixelRatio);
   const dot = Math.round(DOT * devicePixelRatio);
   if (kind === "leaves" && x % pitch < dot && y % pitch < dot) return [...AMBER] as [number, number, number];
+  if (kind === "removes" && (x + y) % Math.round(STRIPE_PITCH * devicePixelRatio) < STRIPE * devicePixelRatio)
+    return [...AMBER] as [number, number, number];
   return [gray, gray, gray];
 }
 

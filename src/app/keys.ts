@@ -47,6 +47,20 @@ export const ACTIONS = {
   },
   ask: { group: "Candidates", keys: ["R"], label: "Ask for candidates now", run: ({ store }) => void store.ask() },
   anew: { group: "Candidates", keys: ["N"], label: "Four new ones", run: ({ store }) => store.askAnew() },
+  smallerStep: {
+    group: "Candidates",
+    keys: ["-"],
+    label: "Smaller step: candidates that add less of what is left",
+    repeats: true,
+    run: ({ store }) => store.setStep(store.settings.step() - 1),
+  },
+  largerStep: {
+    group: "Candidates",
+    keys: ["=", "+"],
+    label: "Larger step, up to finishing it",
+    repeats: true,
+    run: ({ store }) => store.setStep(store.settings.step() + 1),
+  },
   none: {
     group: "Candidates",
     keys: ["Escape"],
@@ -115,8 +129,20 @@ export const ACTIONS = {
   previous: { group: "Images", keys: ["Ctrl+ArrowLeft"], label: "Previous image", run: ({ store }) => store.step(-1) },
 
   zoomWheel: { group: "View", keys: ["wheel", "Ctrl+wheel", "pinch"], label: "Zoom at the cursor" },
-  zoomIn: { group: "View", keys: ["+"], label: "Zoom in", repeats: true, run: (page) => zoom(page, ZOOM_STEP) },
-  zoomOut: { group: "View", keys: ["-"], label: "Zoom out", repeats: true, run: (page) => zoom(page, 1 / ZOOM_STEP) },
+  zoomIn: {
+    group: "View",
+    keys: ["Ctrl+ArrowUp"],
+    label: "Zoom in",
+    repeats: true,
+    run: (page) => zoom(page, ZOOM_STEP),
+  },
+  zoomOut: {
+    group: "View",
+    keys: ["Ctrl+ArrowDown"],
+    label: "Zoom out",
+    repeats: true,
+    run: (page) => zoom(page, 1 / ZOOM_STEP),
+  },
   pan: {
     group: "View",
     keys: ["Space"],
@@ -245,9 +271,13 @@ export function listen(page: Page): () => void {
   };
 }
 
+/** Keys that move a slider. */
+const SLIDING = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
+
 /** Keys that a focused control needs for itself. */
 function leaveToControl({ target, key, ctrlKey }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement && target.type === "range") return !ctrlKey && SLIDING.includes(key);
   if (target instanceof HTMLSelectElement || target instanceof HTMLInputElement) return !ctrlKey;
   const isControl = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
   return isControl && (key === "Enter" || key === " ");

@@ -3,6 +3,7 @@ import { render } from "solid-js/web";
 import { Api } from "./api.ts";
 import { App } from "./app.tsx";
 import { Asker } from "./asker.ts";
+import { Learner } from "./learner.ts";
 import { createStore } from "./store.ts";
 import "./style.css";
 
@@ -38,7 +39,9 @@ function lock(name: string): Promise<boolean> {
 
 const token = takeToken() ?? sessionStorage.getItem("token") ?? "";
 const worker = new Worker(new URL("./propose-worker.ts", import.meta.url), { type: "module", name: "proposals" });
-const store = createStore(new Api(token, await nameTab()), new Asker(worker));
+const startLearning = () =>
+  new Worker(new URL("./learn-worker.ts", import.meta.url), { type: "module", name: "learning" });
+const store = createStore(new Api(token, await nameTab()), new Asker(worker), new Learner(startLearning));
 
 window.addEventListener("hashchange", () => {
   const renewed = takeToken();

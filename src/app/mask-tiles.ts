@@ -5,8 +5,11 @@
 import { type Box, clipBox, type Grid } from "../core/index.ts";
 import { levelFor, type View } from "./view.ts";
 
-/** What is drawn at an image pixel: nothing, inside, or outside. */
-export type Kind = 0 | 1 | 2;
+/**
+ * What is drawn at an image pixel: nothing, inside, outside by hand, inside that would be so no longer, or outside by a candidate,
+ * which has an outline alone: it can be all the rest of the image, which should stay as clear as it is.
+ */
+export type Kind = 0 | 1 | 2 | 3 | 4;
 
 export interface MaskStyle {
   /** RGBA, 0 to 255 each. */
@@ -15,6 +18,8 @@ export interface MaskStyle {
   /** Drawn as dots, never as an area: outside is told from inside without its color. */
   readonly outsideDots: string;
   readonly outsideLine: string;
+  /** Stripes over inside that would be so no longer, and the line around it. */
+  readonly lostStripes: string;
 }
 
 /** An outline's straight pieces: x0, y0, x1, y1 of each in level pixels. */
@@ -24,8 +29,10 @@ interface Tile {
   readonly fill: OffscreenCanvas | null;
   readonly inside: Path2D | null;
   readonly outside: Path2D | null;
-  /** The area of outside, for its dots. */
+  readonly lost: Path2D | null;
+  /** The area of outside, for its dots, and of what is lost, for its stripes. */
   readonly dotted: Path2D | null;
+  readonly striped: Path2D | null;
 }
 
 const TILE = 256;
@@ -35,8 +42,13 @@ const DASH = 4;
 /** Dots of outside: their distance and size, CSS pixels. */
 const DOT_PITCH = 10;
 const DOT = 1.5;
+/** Stripes: their distance and width, CSS pixels. */
+const STRIPE_PITCH = 6;
+const STRIPE = 2;
 /** Stands in sampled kinds for what is no pixel of the image. */
-const BEYOND = 3;
+const BEYOND = 5;
+
+const EMPTY: Tile = { fill: null, inside: null, outside: null, lost: null, dotted: null, striped: null };
 
 export class MaskTiles {
   private readonly tiles = new Map<string, Tile>();
@@ -82,6 +94,7 @@ export class MaskTiles {
     const rows = Math.ceil(this.grid.height / 2 ** index / TILE);
     // Dots keep their distance on the screen at any zoom, and their place on the image while it is moved.
     const dots = context.createPattern(dotCell(this.style.outsideDots, devicePixels), "repeat")!;
+    const stripes = context.createPattern(stripeCell(this.style.lostStripes, devicePixels), "repeat")!;
     context.save();
     context.imageSmoothingEnabled = false;
     for (let ty = Math.max(0, Math.floor(-top / step)); ty < rows && top + ty * step < context.canvas.height; ty++) {
@@ -93,11 +106,9 @@ export class MaskTiles {
         const tile = this.tile(index, tx, ty);
         context.setTransform(pixel, 0, 0, pixel, left + tx * step, top + ty * step);
         if (parts.fill && tile.fill) context.drawImage(tile.fill, 0, 0);
-        if (parts.fill && tile.dotted) {
-          dots.setTransform(new DOMMatrix([1 / pixel, 0, 0, 1 / pixel, -tx * TILE, -ty * TILE]));
-          context.fillStyle = dots;
-          context.fill(tile.dotted);
-        }
+        const onScreen = new DOMMatrix([1 / pixel, 0, 0, 1 / pixel, -tx * TILE, -ty * TILE]);
+        if (parts.fill && tile.dotted) fillWith(context, tile.dotted, dots, onScreen);
+        if (parts.fill && tile.striped) fillWith(context, tile.striped, stripes, onScreen);
         if (parts.line) this.strokeOutlines(context, tile, devicePixels / pixel);
       }
     }
@@ -105,12 +116,17 @@ export class MaskTiles {
   }
 
   /** @param unit  one CSS pixel in level pixels */
-  private strokeOutlines(context: CanvasRenderingContext2D, { inside, outside }: Tile, unit: number): void {
+  private strokeOutlines(context: CanvasRenderingContext2D, { inside, outside, lost }: Tile, unit: number): void {
     context.lineCap = "square";
     if (outside) {
       context.lineWidth = unit;
       context.strokeStyle = this.style.outsideLine;
       context.stroke(outside);
+    }
+    if (lost) {
+      context.lineWidth = 1.25 * unit;
+      context.strokeStyle = this.style.lostStripes;
+      context.stroke(lost);
     }
     if (!inside) return;
     context.lineWidth = 3 * unit;
@@ -141,13 +157,15 @@ export class MaskTiles {
         Math.min(this.grid.height - 1, y * cell + (cell >> 1)),
       ),
     );
-    if (!kinds.some((kind) => kind === 1 || kind === 2))
-      return { fill: null, inside: null, outside: null, dotted: null };
+    if (!kinds.some((kind) => kind > 0 && kind < BEYOND)) return EMPTY;
+    const merged = kinds.map((kind) => (kind === 4 ? 2 : kind));
     return {
       fill: this.renderFill(kinds, box),
       inside: pathOf(outlines(kinds, box, 1)),
-      outside: pathOf(dashed(outlines(kinds, box, 2))),
+      outside: pathOf(dashed(outlines(merged, box, 2))),
+      lost: pathOf(outlines(kinds, box, 3)),
       dotted: areaOf(kinds, box, 2),
+      striped: areaOf(kinds, box, 3),
     };
   }
 
@@ -172,6 +190,29 @@ function dotCell(color: string, devicePixels: number): OffscreenCanvas {
   context.fillRect(side / 4 - dot / 2, side / 4 - dot / 2, dot, dot);
   context.fillRect((3 * side) / 4 - dot / 2, (3 * side) / 4 - dot / 2, dot, dot);
   return canvas;
+}
+
+/** One cell of the pattern of stripes, which rise to the right. */
+function stripeCell(color: string, devicePixels: number): OffscreenCanvas {
+  const side = Math.round(STRIPE_PITCH * devicePixels);
+  const canvas = new OffscreenCanvas(side, side);
+  const context = canvas.getContext("2d")!;
+  context.strokeStyle = color;
+  context.lineWidth = STRIPE * devicePixels;
+  // The stripe through the cell, and the corners of those beside it.
+  for (const shift of [-side, 0, side]) {
+    context.moveTo(shift - side, 2 * side);
+    context.lineTo(shift + 2 * side, -side);
+  }
+  context.stroke();
+  return canvas;
+}
+
+/** @param onScreen  where the pattern lies, so that it keeps its size at any zoom */
+function fillWith(context: CanvasRenderingContext2D, area: Path2D, pattern: CanvasPattern, onScreen: DOMMatrix): void {
+  pattern.setTransform(onScreen);
+  context.fillStyle = pattern;
+  context.fill(area);
 }
 
 /** The pixels of `kind` as an area, one rectangle a run. */

@@ -4,7 +4,7 @@
  */
 import type { Grid } from "../core/index.ts";
 import type { Candidate } from "../model/propose.ts";
-import { type Annotation, INSIDE } from "../project/annotation.ts";
+import { type Annotation, INSIDE, type InsideChange, takenValue } from "../project/annotation.ts";
 
 /** A rectangle of the image in corner coordinates, not on whole pixels; it may reach past the image's edges. */
 export interface Crop {
@@ -14,8 +14,11 @@ export interface Crop {
   readonly height: number;
 }
 
-/** What a pixel of a tile is, for one candidate. */
-export type TileKind = "nothing" | "shared" | "adds" | "leaves";
+/**
+ * What a pixel of a tile is, for one candidate: inside in it as in all others (or taken already), inside in it alone, inside in
+ * others only, or taken already and inside no longer.
+ */
+export type TileKind = "nothing" | "shared" | "adds" | "leaves" | "removes";
 
 /** Differences are looked for on at most this many rows and columns. */
 const SEARCHED = 256;
@@ -25,6 +28,8 @@ const MARGIN = 0.15;
 const SMALLEST_CROP = 64;
 /** An addition whose middle is nearer to the old middle than this share of its own spread grows on all sides. */
 const ALL_AROUND = 0.35;
+/** Smallest share that is not printed as zero. */
+const LEAST_SHOWN = 0.0005;
 
 /**
  * The part of the image that all tiles show: around every pixel on which the candidates differ (or, when they do not, around
@@ -64,7 +69,8 @@ export function membersOf(
 ): Uint8Array {
   return sampleCrop(annotation, crop, raster, (x, y) => {
     let bits = 0;
-    for (let i = 0; i < candidates.length; i++) if (insideOf(candidates[i], annotation, x, y)) bits |= 1 << i;
+    for (let i = 0; i < candidates.length; i++)
+      if (valueAfter(candidates[i], annotation, x, y) & INSIDE) bits |= 1 << i;
     return bits;
   });
 }
@@ -93,12 +99,12 @@ export function sampleCrop(
   return values;
 }
 
-/** Whether the pixel is inside in the candidate; beyond its box that is what it is already. */
-export function insideOf({ box, partial }: Candidate, annotation: Annotation, x: number, y: number): boolean {
+/** What the pixel becomes when the candidate is taken (an annotation's byte); beyond its box that is what it is already. */
+export function valueAfter({ box, partial }: Candidate, annotation: Annotation, x: number, y: number): number {
+  const value = annotation.data[y * annotation.width + x];
   const [cx, cy] = [x - box.x, y - box.y];
-  if (cx < 0 || cy < 0 || cx >= box.width || cy >= box.height)
-    return (annotation.data[y * annotation.width + x] & INSIDE) !== 0;
-  return partial.segmentation[cy * box.width + cx] === 1;
+  if (cx < 0 || cy < 0 || cx >= box.width || cy >= box.height) return value;
+  return takenValue(value, partial, cy * box.width + cx);
 }
 
 /**
@@ -107,23 +113,35 @@ export function insideOf({ box, partial }: Candidate, annotation: Annotation, x:
  * @param count      how many candidates there are; a single one has nothing to share but what is `taken` already
  */
 export function tileKind(bits: number, candidate: number, count: number, taken: boolean): TileKind {
-  const shared = count === 1 ? taken : bits === 2 ** count - 1;
-  if (shared) return "shared";
-  if (bits & (1 << candidate)) return "adds";
+  const isMine = (bits & (1 << candidate)) !== 0;
+  if (taken) return isMine ? "shared" : "removes";
+  if (isMine) return count > 1 && bits === 2 ** count - 1 ? "shared" : "adds";
   return bits === 0 ? "nothing" : "leaves";
 }
 
-/** "+2.4 %", "+31 %", or "×14" from tenfold on; "+4,310 px" when nothing is inside yet. */
-export function growthWords(added: number, inside: number): string {
-  if (inside === 0) return `+${added.toLocaleString("en")} px`;
+/** "+31 %", "−4 %", or both; "×14" from tenfold on; "+4,310 px" when nothing is inside yet. A change too small to print is left out. */
+export function changeWords({ gained, lost }: InsideChange, inside: number): string {
+  if (inside === 0) return `+${gained.toLocaleString("en")} px`;
+  const isShown = lost / inside >= LEAST_SHOWN;
+  if (!isShown) return growthWords(gained, inside);
+  const less = `−${shareWords(lost / inside)} %`;
+  if (gained / inside < LEAST_SHOWN) return less;
+  return `${growthWords(gained, inside).replace(/ %$/, "")} ${less}`;
+}
+
+function growthWords(added: number, inside: number): string {
   const growth = added / inside;
   if (growth >= 9) return `×${Math.round(1 + growth)}`;
-  return `+${(100 * growth).toFixed(growth < 0.0995 ? 1 : 0)} %`;
+  return `+${shareWords(growth)} %`;
+}
+
+function shareWords(share: number): string {
+  return (100 * share).toFixed(share < 0.0995 ? 1 : 0);
 }
 
 /**
  * Where a candidate grows: "upper left", "right", "all around"; from the middle of what is inside already to the middle of what
- * it adds beyond what all candidates share (or of all it adds).
+ * it adds beyond what all candidates share (or of all it adds); or where it shrinks, when it adds nothing.
  */
 export function placeWords(
   members: Uint8Array,
@@ -134,7 +152,11 @@ export function placeWords(
 ): string {
   const full = 2 ** count - 1;
   const adds = (i: number) => taken[i] === 0 && ((members[i] >> candidate) & 1) === 1;
-  const own = middleOf(raster, (i) => adds(i) && count > 1 && members[i] !== full) ?? middleOf(raster, adds);
+  const removes = (i: number) => taken[i] === 1 && ((members[i] >> candidate) & 1) === 0;
+  const own =
+    middleOf(raster, (i) => adds(i) && count > 1 && members[i] !== full) ??
+    middleOf(raster, adds) ??
+    middleOf(raster, removes);
   if (!own) return "outside only";
   const from = middleOf(raster, (i) => taken[i] === 1) ?? middleOf(raster, (i) => members[i] === full) ?? own;
   const [dx, dy] = [own.x - from.x, own.y - from.y];

@@ -2,6 +2,7 @@
 import type { Box, Image } from "../core/index.ts";
 import {
   type Action,
+  BY_HAND,
   type Change,
   type Delta,
   emptyHistory,
@@ -42,7 +43,8 @@ export class OpenImage {
       of.image,
       (x, y) => {
         const value = data[y * width + x];
-        return value & INSIDE ? 1 : value & SEGMENTED ? 2 : 0;
+        if (value & INSIDE) return 1;
+        return value & BY_HAND ? 2 : value & SEGMENTED ? 4 : 0;
       },
       LABEL_STYLE,
     );

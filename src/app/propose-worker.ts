@@ -4,30 +4,30 @@ import type { Image } from "../core/index.ts";
 import { InternalError, Rng, TendrilError } from "../core/index.ts";
 import { webRuntime } from "../engine/runtime-web.ts";
 import { decodeImage } from "../image/index.ts";
-import { parseModel } from "../model/model-file.ts";
-import { createProposer, type Proposer } from "../model/propose.ts";
-import { partialOf } from "../project/annotation.ts";
+import { createProposer, type ImageFeatures, type Proposer } from "../model/propose.ts";
+import { type Annotation, byHandOf, changeOfInside, partialOf } from "../project/annotation.ts";
+import { fetchModel } from "./model-files.ts";
 import { buildPyramid } from "./pyramid.ts";
-import type { Answer, Order } from "./worker-messages.ts";
+import type { Answer, ModelFacts, Order } from "./worker-messages.ts";
 
-/** Folder of the shipped model on the server. */
-const MODEL = "/models/paper";
 /** More threads than this made the small network slower. */
 const MOST_THREADS = 4;
 
-class ModelMissing extends TendrilError {
-  constructor(message: string, options?: ErrorOptions) {
-    super("model", message, options);
-  }
+interface Loaded {
+  readonly proposer: Proposer;
+  readonly facts: ModelFacts;
 }
 
 let image: Image | null = null;
-// Asked for at the first proposal and kept; a failure is tried again at the next.
-let proposer: Promise<Proposer> | null = null;
+let features: ImageFeatures | null = null;
+// Asked for at the start and kept; a failure is tried again by whoever asks next.
+let loaded: Promise<Loaded> | null = null;
 
 self.onmessage = async ({ data: order }: MessageEvent<Order>) => {
   try {
     if (order.kind === "open") open(order);
+    else if (order.kind === "features") features = order.features;
+    else if (order.kind === "load") answer({ kind: "loaded", ticket: order.ticket, model: (await load()).facts });
     else await propose(order);
   } catch (error) {
     const known = error instanceof TendrilError;
@@ -36,10 +36,9 @@ self.onmessage = async ({ data: order }: MessageEvent<Order>) => {
   }
 };
 
-loadModel();
-
 function open({ ticket, name, bytes }: Extract<Order, { kind: "open" }>): void {
   image = null;
+  features = null;
   image = decodeImage(bytes, name);
   const levels = buildPyramid({ ...image, data: image.data.slice() });
   // The pyramid's first level is the page's copy of the image.
@@ -50,41 +49,38 @@ function open({ ticket, name, bytes }: Extract<Order, { kind: "open" }>): void {
   );
 }
 
-async function propose({ ticket, annotation, count, seed }: Extract<Order, { kind: "propose" }>): Promise<void> {
+async function propose(order: Extract<Order, { kind: "propose" }>): Promise<void> {
   if (!image) throw new InternalError("The worker was asked for candidates before it had an image.");
-  const model = await loadModel();
-  const partial = partialOf({ width: image.width, height: image.height, data: annotation });
-  const candidates = await model.propose(image, partial, { count, rng: Rng.seeded(seed) });
+  const { ticket, count, seed, step } = order;
+  const annotation: Annotation = { width: image.width, height: image.height, data: order.annotation };
+  const used = features;
+  const { proposer, facts } = await load();
+  const proposed = await proposer.propose(image, partialOf(annotation), {
+    count,
+    rng: Rng.seeded(seed),
+    step,
+    byHand: byHandOf(annotation),
+    ...(used ? { features: used } : {}),
+  });
+  const candidates = proposed.map((candidate) => ({ ...candidate, change: changeOfInside(annotation, candidate) }));
   const buffers = candidates.flatMap(({ partial }) => [partial.partialness.buffer, partial.segmentation.buffer]);
-  answer({ kind: "proposed", ticket, model: model.name, candidates }, buffers);
+  answer({ kind: "proposed", ticket, model: facts, features: used !== null, candidates }, buffers);
 }
 
-function loadModel(): Promise<Proposer> {
-  proposer ??= fetchModel().catch((error: unknown) => {
-    proposer = null;
+function load(): Promise<Loaded> {
+  loaded ??= fetchAndLoad().catch((error: unknown) => {
+    loaded = null;
     throw error;
   });
-  // Whoever asks is told of a failure; the loading at the start has nobody to tell.
-  proposer.catch(() => undefined);
-  return proposer;
+  return loaded;
 }
 
-async function fetchModel(): Promise<Proposer> {
-  const [card, weights] = await Promise.all([fetchFile("model.json"), fetchFile("weights.safetensors")]);
-  const model = parseModel(new TextDecoder().decode(card), weights, "models/paper");
+async function fetchAndLoad(): Promise<Loaded> {
+  const { model, hasEncoder } = await fetchModel();
   const runtime = webRuntime({ threads: Math.min(MOST_THREADS, navigator.hardwareConcurrency) });
-  return createProposer(model, runtime);
-}
-
-async function fetchFile(name: string): Promise<Uint8Array> {
-  const response = await fetch(`${MODEL}/${name}`).catch((cause: unknown) => {
-    throw new ModelMissing("The model could not be fetched: the server does not answer.", { cause });
-  });
-  if (!response.ok)
-    throw new ModelMissing(
-      `The model's file models/paper/${name} is missing. Brush and eraser work; for proposals, restore that folder.`,
-    );
-  return new Uint8Array(await response.arrayBuffer());
+  const proposer = await createProposer(model, runtime);
+  const { name, draws, usesFeatures } = proposer;
+  return { proposer, facts: { name, kind: model.card.kind, draws, canLearn: usesFeatures && hasEncoder } };
 }
 
 function answer(message: Answer, transfer: Transferable[] = []): void {

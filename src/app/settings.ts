@@ -1,6 +1,7 @@
 /** How the annotator has set the tools and the view of the open image. */
 import { createSignal } from "solid-js";
 import type { Grid } from "../core/index.ts";
+import { STEPS } from "./steps.ts";
 import type { View } from "./view.ts";
 import type { WindowLevel } from "./window-level.ts";
 
@@ -32,6 +33,8 @@ export function createSettings() {
   const [view, setView] = createSignal<View>({ scale: 1, x: 0, y: 0 });
   const [screen, setScreen] = createSignal<Grid>({ width: 1, height: 1 });
   const [window, setWindow] = createSignal<WindowLevel>({ low: 0, high: 255 });
+  const [step, setStep] = createSignal(recalledStep());
+  const [isLearning, setLearning] = createSignal(recall("learning") !== "off");
 
   return {
     tool,
@@ -49,6 +52,18 @@ export function createSettings() {
     setPanelsShown,
     isSheetShown,
     setSheetShown,
+    /** Place among STEPS; kept in the browser. */
+    step,
+    setStep(place: number) {
+      setStep(Math.min(STEPS.length - 1, Math.max(0, place)));
+      remember("step", String(step()));
+    },
+    /** Whether images are learned in the background; kept in the browser. */
+    isLearning,
+    setLearning(isOn: boolean) {
+      setLearning(isOn);
+      remember("learning", isOn ? "on" : "off");
+    },
     view,
     setView,
     /** Size of the canvas, CSS pixels. */
@@ -75,4 +90,28 @@ export function createSettings() {
       setBrushWidth(Math.max(3, Math.round(side * BRUSH_SHARE)));
     },
   };
+}
+
+/** The place among STEPS that was set last; the last, to finish it, at the beginning. */
+function recalledStep(): number {
+  const kept = recall("step");
+  const place = Number(kept);
+  return kept !== null && place in STEPS ? place : STEPS.length - 1;
+}
+
+/** Where the browser keeps nothing (storage is blocked or full), a setting lasts as long as the page. */
+function remember(name: string, value: string): void {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    return;
+  }
+}
+
+function recall(name: string): string | null {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
 }

@@ -1,10 +1,11 @@
 /** The image on the screen, all the room: one canvas for image and labels, one above it for what moves with the pen. */
 import { createEffect, createMemo, on, onCleanup, onMount } from "solid-js";
-import { SEGMENTED } from "../project/annotation.ts";
+import { INSIDE, SEGMENTED } from "../project/annotation.ts";
 import { drawCursor, drawLive, drawTraces, tracesOf } from "./draw.ts";
 import type { Hand } from "./hand.ts";
 import { ImageTiles } from "./image-tiles.ts";
 import { MaskTiles } from "./mask-tiles.ts";
+import { valueAfter } from "./offer-raster.ts";
 import { listenToPointer } from "./pointer.ts";
 import type { Store } from "./store.ts";
 import { PREVIEW_STYLE } from "./styles.ts";
@@ -127,20 +128,20 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   );
 }
 
-/** What a candidate would add, drawn alone. */
+/** What a candidate would add and take away, drawn alone. */
 function previewTiles(store: Store, place: number): MaskTiles | null {
   const open = store.openImage();
   const candidate = store.offer()?.candidates[place];
   if (!open || !candidate) return null;
-  const { box, partial } = candidate;
-  const { data, width } = open.history.annotation;
+  const { annotation } = open.history;
+  const { data, width } = annotation;
   return new MaskTiles(
     open.image,
     (x, y) => {
-      const [cx, cy] = [x - box.x, y - box.y];
-      if (cx < 0 || cy < 0 || cx >= box.width || cy >= box.height || data[y * width + x] & SEGMENTED) return 0;
-      const i = cy * box.width + cx;
-      return partial.segmentation[i] ? 1 : partial.partialness[i] ? 2 : 0;
+      const [before, after] = [data[y * width + x], valueAfter(candidate, annotation, x, y)];
+      if ((after & INSIDE) > (before & INSIDE)) return 1;
+      if ((after & INSIDE) < (before & INSIDE)) return 3;
+      return (after & SEGMENTED) > (before & SEGMENTED) ? 4 : 0;
     },
     PREVIEW_STYLE,
   );

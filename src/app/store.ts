@@ -7,12 +7,15 @@ import type { Stroke } from "../core/index.ts";
 import { type Action, type Change, type Mark, strokeDelta, takeDelta } from "../project/annotation.ts";
 import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker, Offer } from "./asker.ts";
-import { growthWords } from "./offer-raster.ts";
+import type { Learner } from "./learner.ts";
+import { changeWords } from "./offer-raster.ts";
 import { OpenImage } from "./open-image.ts";
 import { createSettings } from "./settings.ts";
+import { STEPS } from "./steps.ts";
 import { countSaved, type SaveStatus, Sync } from "./sync.ts";
 import { findUnsaved, keepUnsaved, type Unsaved } from "./unsaved.ts";
 import { fitView, type Point, panBy, zoomAt } from "./view.ts";
+import type { ModelFacts } from "./worker-messages.ts";
 
 /** Candidates offered at a time. */
 const OFFERED = 4;
@@ -36,6 +39,15 @@ export type OfferState =
   | { readonly kind: "nothing-larger" }
   | { readonly kind: "failed"; readonly why: string };
 
+/** How far learning the open image is. */
+export type LearningState =
+  /** Nothing to learn with: no image that can be drawn on, or a model that uses no features, or no encoder. */
+  | { readonly kind: "none" }
+  | { readonly kind: "off" }
+  | { readonly kind: "learning" }
+  | { readonly kind: "learned" }
+  | { readonly kind: "failed"; readonly why: string };
+
 export type PageState =
   | { readonly kind: "starting" }
   | { readonly kind: "empty" }
@@ -44,7 +56,7 @@ export type PageState =
   /** The image (or the page) could not be opened. */
   | { readonly kind: "refused"; readonly why: string };
 
-export function createStore(api: Api, asker: Asker) {
+export function createStore(api: Api, asker: Asker, learner: Learner) {
   const settings = createSettings();
   const [list, setList] = createSignal<ImageList>({ project: "", folder: "", images: [], refused: [] });
   const [page, setPage] = createSignal<PageState>({ kind: "starting" });
@@ -55,6 +67,8 @@ export function createStore(api: Api, asker: Asker) {
   const [previewed, setPreviewed] = createSignal<number | null>(null);
   const [message, setMessage] = createSignal<Message | null>(null);
   const [announcement, announce] = createSignal("");
+  const [model, setModel] = createSignal<ModelFacts | null>(null);
+  const [learning, setLearning] = createSignal<LearningState>({ kind: "none" });
   let sync: Sync | null = null;
   let lookAgain: ReturnType<typeof setTimeout> | undefined;
   let opening = 0;
@@ -70,7 +84,12 @@ export function createStore(api: Api, asker: Asker) {
   };
   const isReadOnly = () => status().kind === "read-only" || status().kind === "conflict";
 
+  /** Whether the model takes the step that the dial is set to; until it is known it is not said to. */
+  const takesStep = () => model()?.kind === "general";
+
   async function start(): Promise<void> {
+    // Whoever asks for candidates is told of a model that cannot be loaded.
+    asker.load().then(know, () => undefined);
     try {
       await refreshList();
       const [first] = list().images;
@@ -91,8 +110,10 @@ export function createStore(api: Api, asker: Asker) {
     const mine = ++opening;
     const name = list().images.find((image) => image.id === id)?.name ?? id;
     closeOffer();
+    learner.stop();
     clearTimeout(lookAgain);
     batch(() => {
+      setLearning({ kind: "none" });
       setMessage(null);
       setCurrent(id);
       setPage({ kind: "opening", name });
@@ -151,6 +172,35 @@ export function createStore(api: Api, asker: Asker) {
         text: `The last change had been written only in part and is left out (${cut} bytes); the ${changes(opened.history.done.length)} before it are here.`,
       });
     if (kept) recover(opened, sync, kept, countSaved(actions, kept.after, kept.actions));
+    void learn();
+  }
+
+  /** The model is known, at the start or, when that failed, with the first candidates. */
+  function know(facts: ModelFacts): void {
+    const isNew = model() === null;
+    setModel(facts);
+    if (isNew) void learn();
+  }
+
+  /** Learns the open image in the background; the proposals after that use what was learned. */
+  async function learn(): Promise<void> {
+    const opened = openImage();
+    if (!opened || !sync || !model()?.canLearn) return;
+    if (!settings.isLearning()) {
+      learner.stop();
+      asker.use(null);
+      setLearning({ kind: "off" });
+      return;
+    }
+    setLearning({ kind: "learning" });
+    try {
+      const features = await learner.learn(opened.sha256, opened.image);
+      if (!features || openImage() !== opened) return;
+      asker.use(features);
+      setLearning({ kind: "learned" });
+    } catch (error) {
+      if (openImage() === opened) setLearning({ kind: "failed", why: sentenceOf(error) });
+    }
   }
 
   /** Brings back what the server could not take before this browser or its tab ended. */
@@ -215,9 +265,11 @@ export function createStore(api: Api, asker: Asker) {
     }, SLOW);
     // From the journal's length: reopening the image and asking again gives the same four.
     const seed = opened.performed * 1000 + round;
+    const step = STEPS[settings.step()].share;
     try {
-      const answer = await asker.ask({ annotation: opened.history.annotation.data, count: OFFERED, seed });
+      const answer = await asker.ask({ annotation: opened.history.annotation.data, count: OFFERED, seed, step });
       if (!answer || openImage() !== opened) return;
+      know(answer.model);
       if (answer.candidates.length === 0) nothingLarger();
       else present(answer, opened);
     } catch (error) {
@@ -229,12 +281,12 @@ export function createStore(api: Api, asker: Asker) {
 
   function present(answer: Offer, opened: OpenImage): void {
     setOfferState({ kind: "offered", offer: answer });
-    const growths = answer.candidates.map(({ added }) => growthWords(added.inside, opened.inside));
+    const changes = answer.candidates.map(({ change }) => changeWords(change, opened.inside));
     const count = answer.candidates.length;
     announce(
       count === 1
-        ? `One candidate, ${growths[0]}.`
-        : `${count} candidates, ${growths[0]} to ${growths[count - 1]}. Press 1 to ${count} to take one.`,
+        ? `One candidate, ${changes[0]}. Press 1 to take it.`
+        : `${count} candidates: ${changes.join(", ")}. Press 1 to ${count} to take one.`,
     );
   }
 
@@ -259,16 +311,28 @@ export function createStore(api: Api, asker: Asker) {
     if (!opened || !from || !candidate || isReadOnly()) return;
     const delta = takeDelta(opened.history.annotation, candidate.partial, candidate.box);
     const taken = {
-      model: from.model,
+      model: from.model.name,
       seed: from.seed,
       place: place + 1,
       offered: from.candidates.length,
       support: candidate.support,
+      // A model that takes steps of its own was not asked for one.
+      ...(from.model.kind === "general" ? { step: from.step, features: from.features } : {}),
     };
     act({ kind: "take", candidate: taken, delta, at: Date.now() });
     announce(`Took ${place + 1}, ${opened.inside.toLocaleString("en")} pixels.`);
     round = 0;
     void ask();
+  }
+
+  /** Sets the step dial. @param place  among STEPS; beyond the ends is the end */
+  function setStep(place: number): void {
+    const before = settings.step();
+    settings.setStep(place);
+    if (settings.step() === before) return;
+    announce(`Step: ${STEPS[settings.step()].name}.`);
+    // Whoever looks at candidates, or found none, wants to see those of the new step.
+    if (takesStep() && offerState().kind !== "none") void ask();
   }
 
   function stepBack(kind: "undo" | "redo"): void {
@@ -353,6 +417,15 @@ export function createStore(api: Api, asker: Asker) {
     revision,
     status,
     isReadOnly,
+    /** The model that proposes; null until it is known. */
+    model,
+    takesStep,
+    setStep,
+    learning,
+    turnLearning(isOn: boolean) {
+      settings.setLearning(isOn);
+      void learn();
+    },
     offerState,
     offer,
     /** Place of the candidate shown on the image, from 0. */

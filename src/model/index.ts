@@ -1,15 +1,16 @@
 /** Encoder, decoder, loss and candidates. */
 export type { Candidate, ImageFeatures, ProposeOptions } from "./candidate.ts";
-export { compare, type ImageMaps, imageMaps, PLANES } from "./comparison.ts";
+export { compare, type ImageMaps, imageMaps, marksByHand, PLANES } from "./comparison.ts";
 export * from "./decoder.ts";
 export { drawFromPrior } from "./draw.ts";
 export * from "./encoder.ts";
 export { candidatesOnnx, describeGeneralLoss, trunkOnnx } from "./general.ts";
+export { type GeneralNetworks, loadNetworks } from "./general-propose.ts";
 export * from "./loss.ts";
 export * from "./model-file.ts";
 export * from "./paper.ts";
-export { FEATURE_CELLS, PROJECTION } from "./pretrained.ts";
+export { ENCODER_CHANNELS, encoderChannels, FEATURE_CELLS, PROJECTION, project } from "./pretrained.ts";
 export { createProposer, type Proposer } from "./propose.ts";
 export * from "./safetensors.ts";
 export type { GeneralShape } from "./trunk.ts";
-export { boxOf, placeWindow, type Window } from "./window.ts";
+export { boxOf, type CellProbabilities, placeWindow, type Window } from "./window.ts";

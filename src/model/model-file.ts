@@ -25,11 +25,14 @@ export const generalShape = z.strictObject({
   latent: z.int().min(1).max(64),
 });
 
-/** What a program needs to know of a model, and what a person needs to make it again. */
+/**
+ * What a program needs to know of a model, and what a person needs to make it again. Of kind "disks" are the general model's networks trained on the
+ * paper's data; a program uses them like those of a general model.
+ */
 export const modelCard = z.strictObject({
   format: z.literal(1),
   name: z.string().min(1).max(256),
-  kind: z.enum(["paper", "general"]),
+  kind: z.enum(["paper", "disks", "general"]),
   parameters: z.int().positive(),
   seed: z.int().nonnegative(),
   steps: z.int().positive(),

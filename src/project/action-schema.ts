@@ -42,6 +42,8 @@ const action = z.discriminatedUnion("kind", [
       place: z.int().positive(),
       offered: z.int().positive(),
       support: z.number().positive().max(1),
+      step: z.number().positive().max(1).optional(),
+      features: z.boolean().optional(),
     }),
     delta,
     at,
@@ -77,8 +79,8 @@ function deltaProblem(delta: Delta, { width, height }: Grid, isTake: boolean): s
     end = start + length;
     if (end > width * height) return `its delta reaches pixel ${end} of ${width} x ${height}`;
     if (!isState(before) || !isState(after)) return `its delta turns ${before} into ${after}, which no pixel can hold`;
-    // A candidate fills in what nobody has decided yet, and leaves no mark of a hand.
-    if (isTake && (before !== 0 || (after & SEGMENTED) === 0 || (after & BY_HAND) !== 0))
+    // A candidate decides pixels, leaves alone what is drawn by hand, and leaves no mark of a hand.
+    if (isTake && ((before & BY_HAND) !== 0 || (after & SEGMENTED) === 0 || (after & BY_HAND) !== 0))
       return `a candidate may not turn ${before} into ${after}`;
   }
   return null;

@@ -52,6 +52,10 @@ export interface TakenCandidate {
   readonly offered: number;
   /** Share of the draws that stand behind it, (0, 1]. */
   readonly support: number;
+  /** How much of what was left was asked for, (0, 1]; journals from before there was a choice lack it. */
+  readonly step?: number | undefined;
+  /** Whether the image's features were known; journals from before there were any lack it. */
+  readonly features?: boolean | undefined;
 }
 
 export type Action = (Change | { readonly kind: "undo" } | { readonly kind: "redo" }) & {
@@ -128,7 +132,18 @@ export function strokeDelta(annotation: Annotation, stroke: Stroke, mark: Mark):
   return delta;
 }
 
-/** What taking a candidate changes: pixels not segmented before and segmented in it. */
+/**
+ * What taking a candidate makes of a pixel that holds `value`: it decides what it segments, also where a candidate decided before,
+ * and leaves alone what is drawn by hand.
+ *
+ * @param i  the pixel's place in the candidate
+ */
+export function takenValue(value: number, { partialness, segmentation }: PartialSegmentation, i: number): number {
+  if (value & BY_HAND || partialness[i] === 0) return value;
+  return SEGMENTED | (segmentation[i] ? INSIDE : 0);
+}
+
+/** What taking a candidate changes. @param place  of its top left pixel */
 export function takeDelta(
   { width, data }: Annotation,
   candidate: PartialSegmentation,
@@ -137,13 +152,34 @@ export function takeDelta(
   const delta: number[] = [];
   for (let y = 0; y < candidate.height; y++) {
     for (let x = 0; x < candidate.width; x++) {
-      const i = y * candidate.width + x;
       const pixel = (place.y + y) * width + place.x + x;
-      if (candidate.partialness[i] === 0 || data[pixel] & SEGMENTED) continue;
-      appendPixel(delta, pixel, data[pixel], SEGMENTED | (candidate.segmentation[i] ? INSIDE : 0));
+      appendPixel(delta, pixel, data[pixel], takenValue(data[pixel], candidate, y * candidate.width + x));
     }
   }
   return delta;
+}
+
+/** Pixels that a change makes inside, and that it makes inside no longer. */
+export interface InsideChange {
+  readonly gained: number;
+  readonly lost: number;
+}
+
+/** What taking a candidate does to the pixels inside. */
+export function changeOfInside(
+  { width, data }: Annotation,
+  { partial, box }: { readonly partial: PartialSegmentation; readonly box: Box },
+): InsideChange {
+  let [gained, lost] = [0, 0];
+  for (let y = 0; y < box.height; y++) {
+    for (let x = 0; x < box.width; x++) {
+      const value = data[(box.y + y) * width + box.x + x];
+      const after = takenValue(value, partial, y * box.width + x);
+      if ((after & INSIDE) > (value & INSIDE)) gained++;
+      else if ((after & INSIDE) < (value & INSIDE)) lost++;
+    }
+  }
+  return { gained, lost };
 }
 
 /** Adds a pixel that lies after all others, to the last run where it continues it. */
@@ -177,4 +213,9 @@ export function partialOf({ width, height, data }: Annotation): PartialSegmentat
     segmentation[i] = (data[i] & INSIDE) >> 1;
   }
   return { width, height, partialness, segmentation };
+}
+
+/** [H, W], 1 where a pixel was drawn or erased by hand and the model must leave it. */
+export function byHandOf({ data }: Annotation): Uint8Array {
+  return data.map((value) => (value & BY_HAND) >> 2);
 }

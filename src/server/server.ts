@@ -7,6 +7,7 @@ import { systemCode } from "../files/index.ts";
 import { type ApiOptions, addApi } from "./api.ts";
 import { type Answer, answer, answerTo, PortError } from "./errors.ts";
 import { POLICY, type RequestFacts, refuseCaller, refuseHost, TOKEN_HEADER } from "./guard.ts";
+import { addModels, type ModelOptions } from "./models.ts";
 
 const ADDRESS = "127.0.0.1";
 /** Bytes. */
@@ -16,12 +17,10 @@ const JSON_LIMIT = 2 ** 20;
 const IDLE = 30_000;
 const CONNECTIONS = 64;
 
-export interface ServerOptions extends ApiOptions {
+export interface ServerOptions extends ApiOptions, ModelOptions {
   readonly token: string;
   /** Folder of the page's built files; without them the server says how to build them. */
   readonly page: string;
-  /** Folder of the shipped weights, served under /models; may be missing. */
-  readonly models: string;
   /** Called with an error that is a defect of ours. */
   readonly onDefect: (error: unknown) => void;
 }
@@ -104,8 +103,10 @@ const DEFECT = answer(
   "Something in Tendril broke; the terminal in which it runs says what. What was saved is still there.",
 );
 
-function addFiles(server: FastifyInstance, { page, models }: ServerOptions): void {
+function addFiles(server: FastifyInstance, options: ServerOptions): void {
+  const { page, models } = options;
   const files = { dotfiles: "deny", redirect: false, cacheControl: false, decorateReply: false } as const;
+  addModels(server, options);
   if (existsSync(models)) server.register(fastifyStatic, { ...files, root: models, prefix: "/models/", index: false });
   if (existsSync(join(page, "index.html"))) {
     server.register(fastifyStatic, { ...files, root: page, prefix: "/" });

@@ -10,6 +10,8 @@ export interface PartialBatch {
   readonly xs: Float32Array;
   readonly ym: Float32Array;
   readonly ys: Float32Array;
+  /** The ground truth on the whole image, which y_s shows a part of. */
+  readonly truth: Float32Array;
   /** Which images of the set, for naming a bad batch. */
   readonly indices: readonly number[];
 }
@@ -23,17 +25,20 @@ export function drawBatch(
 ): PartialBatch {
   const area = size * size;
   const planes = () => new Float32Array(count * area);
-  const batch = { image: planes(), xm: planes(), xs: planes(), ym: planes(), ys: planes(), indices: [] as number[] };
+  const masks = { xm: planes(), xs: planes(), ym: planes(), ys: planes(), truth: planes() };
+  const batch = { image: planes(), ...masks, indices: [] as number[] };
   for (let n = 0; n < count; n++) {
     const index = rng.below(set.length);
     const { image, disks } = set[index];
-    const { x, y } = drawPair(rng, unionOf(disks, 1 + rng.below(2 ** disks.length - 1)), size, pairs);
+    const truth = unionOf(disks, 1 + rng.below(2 ** disks.length - 1));
+    const { x, y } = drawPair(rng, truth, size, pairs);
     batch.indices.push(index);
     batch.image.set(image, n * area);
     batch.xm.set(x.partialness, n * area);
     batch.xs.set(x.segmentation, n * area);
     batch.ym.set(y.partialness, n * area);
     batch.ys.set(y.segmentation, n * area);
+    batch.truth.set(truth, n * area);
   }
   return batch;
 }

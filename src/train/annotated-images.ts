@@ -2,7 +2,7 @@
  * Images with masks on disk, held in memory at working size for the data workers.
  *
  *     DIR/<dataset>/images/<subject>__<slice>.png              gray
- *     DIR/<dataset>/masks/<structure>/<subject>__<slice>.png   0 or 255; no file where the structure is absent or not annotated
+ *     DIR/<dataset>/masks/<structure>/<subject>__<slice>.png   black outside; no file where the structure is absent or not annotated
  *     DIR/<dataset>/labels/<name>.png                          label values, for painted images; needs no images/
  *     DIR/manifest.json                                        optional; where it is, only datasets of its split "train" are taken
  *
@@ -39,6 +39,8 @@ export interface AnnotatedImage extends Grid {
 }
 
 export interface AnnotatedImages {
+  /** Where they were read from. */
+  readonly folder: string;
   readonly items: readonly AnnotatedImage[];
   readonly pixels: Uint8Array<SharedArrayBuffer>;
   /** Files that were left out, and why. */
@@ -57,10 +59,11 @@ const manifestSchema = z.looseObject({
 });
 
 /**
- * @param folder   the data's folder
- * @param leaveOut datasets that are not taken
- * @param onFile   called with files read and to read
+ * @param folder      the data's folder
+ * @param leaveOut    datasets that are not taken
+ * @param onProgress  called with images read and to read
  * @throws {DataError} when there is no image with a mask
+ * @throws {FileError} when the folder cannot be read
  */
 export async function loadAnnotatedImages(
   folder: string,
@@ -70,68 +73,106 @@ export async function loadAnnotatedImages(
   const datasets = (await trainingDatasets(folder)).filter((dataset) => !leaveOut.includes(dataset));
   const sources = (await Promise.all(datasets.map((dataset) => listDataset(folder, dataset)))).flat();
   const refused: string[] = [];
-  const items: AnnotatedImage[] = [];
-  const parts: Uint8Array[] = [];
-  let at = 0;
-  const keep = (bytes: Uint8Array) => {
-    parts.push(bytes);
-    at += bytes.length;
-    return at - bytes.length;
-  };
+  const read: Read[] = [];
   for (const [done, source] of sources.entries()) {
     onProgress(done, sources.length);
-    try {
-      const { dataset, name, kind } = source;
-      const file = await readGray(source.path);
-      const grid = workingGrid(file);
-      const shrink = kind === "labels" ? nearest : averaged;
-      const offset = keep(Uint8Array.from(shrink(file, grid), Math.round));
-      const masks: StructureMask[] = [];
-      for (const { structure, path } of source.masks) {
-        const mask = await readGray(path);
-        if (mask.width !== file.width || mask.height !== file.height) {
-          refused.push(
-            `${dataset}/masks/${structure}/${name}.png is ${mask.width}x${mask.height}, but its image is ${file.width}x${file.height}.`,
-          );
-          continue;
-        }
-        const inside = averaged(mask, grid).map((value) => Number(value >= 127.5));
-        if (inside.includes(1)) masks.push({ structure, offset: keep(Uint8Array.from(inside)) });
-      }
-      const subject = subjectOf(name);
-      const split = isHeldBack(source) ? "validation" : "train";
-      if (kind === "labels" || masks.length > 0)
-        items.push({ ...grid, dataset, name, subject, split, offset, kind, masks });
-    } catch (error) {
-      if (!(error instanceof TendrilError)) throw error;
-      refused.push(error.message);
-    }
+    const one = await named(refused, () => readSource(source, refused));
+    if (one) read.push(one);
   }
-  if (!items.some(({ masks }) => masks.length > 0)) {
-    const why = refused.length > 0 ? ` ${refused.length} files were refused, the first: ${refused[0]}` : "";
+  onProgress(sources.length, sources.length);
+  if (!read.some(({ masks }) => masks.length > 0)) {
+    const why = refused.length > 0 ? ` ${refused.length} files were left out, the first: ${refused[0]}` : "";
     throw new DataError(
       `${folder} holds no image with a mask. It needs <dataset>/images/NAME.png and <dataset>/masks/<structure>/NAME.png.${why}`,
     );
   }
-  const pixels = new Uint8Array(new SharedArrayBuffer(at));
-  let filled = 0;
-  for (const part of parts) {
-    pixels.set(part, filled);
-    filled += part.length;
-  }
-  return { items, pixels, refused };
+  return { folder, ...packed(read), refused };
+}
+
+/** The image as its file holds it, at full size; intensities 0 to 255. */
+export function readOriginal(folder: string, { dataset, name }: Pick<AnnotatedImage, "dataset" | "name">) {
+  return readGray(folder, [dataset, "images", `${name}.png`]);
 }
 
 interface Source {
+  readonly folder: string;
   readonly dataset: string;
   readonly name: string;
-  readonly path: string;
   readonly kind: "image" | "labels";
-  readonly masks: readonly { readonly structure: string; readonly path: string }[];
+  readonly structures: readonly string[];
+}
+
+/** An image at working size with its masks, [H, W] each. */
+interface Read extends Grid, Pick<Source, "dataset" | "name" | "kind"> {
+  readonly values: Uint8Array;
+  readonly masks: readonly { readonly structure: string; readonly inside: Uint8Array }[];
+}
+
+/** Puts what the work's error says among the files that are left out. */
+async function named<T>(refused: string[], work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof TendrilError)) throw error;
+    refused.push(error.message);
+    return null;
+  }
+}
+
+/** Null for an image without a mask. */
+async function readSource(
+  { folder, dataset, name, kind, structures }: Source,
+  refused: string[],
+): Promise<Read | null> {
+  const file = await readGray(folder, [dataset, kind === "labels" ? "labels" : "images", `${name}.png`]);
+  const grid = workingGrid(file);
+  const shrink = kind === "labels" ? nearest : averaged;
+  const masks: { structure: string; inside: Uint8Array }[] = [];
+  for (const structure of structures) {
+    const path = [dataset, "masks", structure, `${name}.png`];
+    const inside = await named(refused, async () => readMask(await readGray(folder, path), file, grid, path.join("/")));
+    if (inside) masks.push({ structure, inside });
+  }
+  if (kind === "image" && masks.length === 0) throw new DataError(`${dataset}/images/${name}.png has no mask.`);
+  return { ...grid, dataset, name, kind, values: Uint8Array.from(shrink(file, grid), Math.round), masks };
+}
+
+/** @returns [H, W] at working size, 0 or 1 */
+function readMask(mask: Gray, image: Grid, grid: Grid, source: string): Uint8Array {
+  if (mask.width !== image.width || mask.height !== image.height)
+    throw new DataError(
+      `${source} is ${mask.width}x${mask.height}, but its image is ${image.width}x${image.height}. Draw it on the image's own pixels.`,
+    );
+  const marked = Uint8Array.from(mask.data, (value) => (value > 0 ? 255 : 0));
+  const inside = Uint8Array.from(averaged({ ...mask, data: marked }, grid), (value) => Number(value >= 127.5));
+  if (!inside.includes(1)) throw new DataError(`${source} is empty, or too thin to be seen at ${WORKING_SIDE} pixels.`);
+  return inside;
+}
+
+/** All bytes in one piece of memory, which the data workers share. */
+function packed(read: readonly Read[]): Pick<AnnotatedImages, "items" | "pixels"> {
+  const total = read.reduce((sum, { values, masks }) => sum + values.length * (1 + masks.length), 0);
+  const pixels = new Uint8Array(new SharedArrayBuffer(total));
+  let end = 0;
+  const keep = (bytes: Uint8Array) => {
+    pixels.set(bytes, end);
+    end += bytes.length;
+    return end - bytes.length;
+  };
+  const heldBack = read.map(isHeldBack);
+  // A folder of so few subjects that chance holds all of them back is trained on without validation.
+  const isAll = read.every(({ masks }, i) => masks.length === 0 || heldBack[i]);
+  const items = read.map(({ width, height, dataset, name, kind, values, masks }, i): AnnotatedImage => {
+    const offset = keep(values);
+    const placed = masks.map(({ structure, inside }) => ({ structure, offset: keep(inside) }));
+    const split = heldBack[i] && !isAll ? "validation" : "train";
+    return { width, height, dataset, name, subject: subjectOf(name), split, offset, kind, masks: placed };
+  });
+  return { items, pixels };
 }
 
 async function trainingDatasets(folder: string): Promise<string[]> {
-  const names = (await folderNames(folder)).sort();
+  const names = (await foldersIn(folder)).sort();
   const text = await orAbsent(readText(join(folder, "manifest.json"), FILE_LIMIT), null);
   if (text === null) return names;
   const parsed = manifestSchema.safeParse(parseJson(text));
@@ -152,37 +193,29 @@ function parseJson(text: string): unknown {
 
 async function listDataset(folder: string, dataset: string): Promise<Source[]> {
   const root = join(folder, dataset);
-  const structures = (await folderNames(join(root, "masks"))).sort();
   const masks = await Promise.all(
-    structures.map(async (structure) => ({
+    (await folderNames(join(root, "masks"))).sort().map(async (structure) => ({
       structure,
       names: new Set(await pngNames(join(root, "masks", structure))),
     })),
   );
   const images = (await pngNames(join(root, "images"))).map((name) => ({
-    dataset,
-    name,
-    path: join(root, "images", `${name}.png`),
-    kind: "image" as const,
-    masks: masks
-      .filter(({ names }) => names.has(name))
-      .map(({ structure }) => ({ structure, path: join(root, "masks", structure, `${name}.png`) })),
+    ...{ folder, dataset, name, kind: "image" as const },
+    structures: masks.filter(({ names }) => names.has(name)).map(({ structure }) => structure),
   }));
   const labels = (await pngNames(join(root, "labels"))).map((name) => ({
-    dataset,
-    name,
-    path: join(root, "labels", `${name}.png`),
-    kind: "labels" as const,
-    masks: [],
+    ...{ folder, dataset, name, kind: "labels" as const },
+    structures: [],
   }));
   return [...images, ...labels];
 }
 
 async function folderNames(path: string): Promise<string[]> {
-  const entries = await orAbsent(
-    onFile("read", path, () => readdir(path, { withFileTypes: true })),
-    [],
-  );
+  return orAbsent(foldersIn(path), []);
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  const entries = await onFile("read", path, () => readdir(path, { withFileTypes: true }));
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
@@ -201,9 +234,10 @@ interface Gray extends Grid {
   readonly data: ArrayLike<number>;
 }
 
-/** Intensities 0 to 255. */
-async function readGray(path: string): Promise<Gray> {
-  const { width, height, data, maximum } = decodeImage(await readLimited(path, FILE_LIMIT), basename(path));
+/** Intensities 0 to 255. @param path  below the data's folder, for errors as well */
+async function readGray(folder: string, path: readonly string[]): Promise<Gray> {
+  const bytes = await readLimited(join(folder, ...path), FILE_LIMIT);
+  const { width, height, data, maximum } = decodeImage(bytes, path.join("/"));
   return { width, height, data: maximum === 255 ? data : Float32Array.from(data, (value) => value / 257) };
 }
 

@@ -1,8 +1,8 @@
-/** A training run as one JSON file: complete, no hidden defaults, unknown keys refused. `configs/paper.json` and `configs/general.json` are the examples. */
+/** A training run as one JSON file: complete, no hidden defaults, unknown keys refused. `configs/` holds an example of each kind. */
 import { z } from "zod";
 import { UsageError } from "../core/index.ts";
 import type { OptimiserOptions } from "../engine/index.ts";
-import { generalShape } from "../model/index.ts";
+import { generalShape, PAPER_SIZE } from "../model/index.ts";
 import { CYCLE } from "./sample-stream.ts";
 
 const range = (least: number, most: number) =>
@@ -38,35 +38,56 @@ const run = {
   optimiser,
 };
 
+const diskData = z.strictObject({
+  images: z.int().min(1).max(1_000_000),
+  seed: z.int().nonnegative(),
+  disks: z
+    .strictObject({
+      size: z.literal(32),
+      disks: z.int().min(1).max(8),
+      radius: range(1, 16),
+      background: range(0, 1),
+      intensity: range(0, 1),
+      contrast: z.number().min(0).max(0.3),
+      noise: z.number().min(0).max(1),
+    })
+    .refine(({ disks, intensity, contrast }) => 2 * disks * contrast < intensity[1] - intensity[0], {
+      message: "intensity must be wider than 2 x disks x contrast, or no further disk may fit",
+    }),
+  pairs: z
+    .strictObject({ labels: z.int().min(2).max(256), given: wholeRange(1, 255), added: wholeRange(1, 255) })
+    .refine(({ labels, given, added }) => given[1] + added[1] <= labels, {
+      message: "given and added together must not exceed labels",
+    }),
+});
+
 const paper = z.strictObject({
   ...run,
   kind: z.literal("paper"),
-  data: z.strictObject({
-    images: z.int().min(1).max(1_000_000),
-    seed: z.int().nonnegative(),
-    disks: z
-      .strictObject({
-        size: z.literal(32),
-        disks: z.int().min(1).max(8),
-        radius: range(1, 16),
-        background: range(0, 1),
-        intensity: range(0, 1),
-        contrast: z.number().min(0).max(0.3),
-        noise: z.number().min(0).max(1),
-      })
-      .refine(({ disks, intensity, contrast }) => 2 * disks * contrast < intensity[1] - intensity[0], {
-        message: "intensity must be wider than 2 x disks x contrast, or no further disk may fit",
-      }),
-    pairs: z
-      .strictObject({ labels: z.int().min(2).max(256), given: wholeRange(1, 255), added: wholeRange(1, 255) })
-      .refine(({ labels, given, added }) => given[1] + added[1] <= labels, {
-        message: "given and added together must not exceed labels",
-      }),
-  }),
+  data: diskData,
   loss: z.strictObject({ beta0: weight, beta1: weight }),
 });
 
 const share = z.number().min(0).max(1);
+
+const generalLoss = z.strictObject({
+  beta0: weight,
+  betaKl: weight,
+  betaMean: weight,
+  betaBest: weight,
+  draws: z.int().min(0).max(16),
+});
+
+/** The general model's networks on the paper's data. */
+const disks = z.strictObject({
+  ...run,
+  kind: z.literal("disks"),
+  data: diskData,
+  model: generalShape.refine(({ size, features }) => size === PAPER_SIZE && features === 0, {
+    message: `size must be ${PAPER_SIZE} and features 0: the disks are images of that size, and no encoder sees them`,
+  }),
+  loss: generalLoss,
+});
 
 const general = z.strictObject({
   ...run,
@@ -85,24 +106,19 @@ const general = z.strictObject({
       message: "painted, random and regions are shares of one whole and must not exceed 1 together",
     }),
   model: generalShape,
-  loss: z.strictObject({
-    beta0: weight,
-    betaKl: weight,
-    betaMean: weight,
-    betaBest: weight,
-    draws: z.int().min(0).max(16),
-  }),
+  loss: generalLoss,
 });
 
 const schema = z
-  .discriminatedUnion("kind", [paper, general])
+  .discriminatedUnion("kind", [paper, disks, general])
   .refine(({ optimiser, steps }) => optimiser.warmup < steps, "optimiser.warmup must be smaller than steps")
   .refine(
-    ({ kind, steps, checkpointEvery }) => kind === "paper" || (steps % CYCLE === 0 && checkpointEvery % CYCLE === 0),
+    ({ kind, steps, checkpointEvery }) => kind !== "general" || (steps % CYCLE === 0 && checkpointEvery % CYCLE === 0),
     `steps and checkpointEvery of a general run must be multiples of ${CYCLE}: a run can only be taken up between two cycles`,
   );
 
 export type PaperConfig = z.infer<typeof paper>;
+export type DisksConfig = z.infer<typeof disks>;
 export type GeneralConfig = z.infer<typeof general>;
 export type TrainingConfig = z.infer<typeof schema>;
 

@@ -1,9 +1,6 @@
-/** Features of a pretrained image encoder, computed once an image and kept in memory, one byte a value. */
-import { join } from "node:path";
+/** Features of a pretrained image encoder, kept in memory for the data workers, one byte a value (`feature-cache.ts` computes them). */
 import type { Grid } from "../core/index.ts";
-import { readLimited, readText } from "../files/index.ts";
-import { FEATURE_CELLS, type NamedTensor, PROJECTION } from "../model/index.ts";
-import type { AnnotatedImages } from "./annotated-images.ts";
+import { FEATURE_CELLS } from "../model/index.ts";
 import type { View } from "./view.ts";
 
 /** A stored byte is the value times this. */
@@ -49,7 +46,8 @@ export class FeatureStore {
         const [x1, y1] = [Math.min(FEATURE_CELLS - 1, x0 + 1), Math.min(FEATURE_CELLS - 1, y0 + 1)];
         const [tx, ty] = [fx - x0, fy - y0];
         const weights = [(1 - tx) * (1 - ty), tx * (1 - ty), (1 - tx) * ty, tx * ty].map((w) => w / FEATURE_SCALE);
-        const corners = [y0 * 64 + x0, y0 * 64 + x1, y1 * 64 + x0, y1 * 64 + x1];
+        const [upper, lower] = [y0 * FEATURE_CELLS, y1 * FEATURE_CELLS];
+        const corners = [upper + x0, upper + x1, lower + x0, lower + x1];
         for (let c = 0; c < channels; c++) {
           const from = offset + c * plane;
           out[(c * size + row) * size + column] =
@@ -62,35 +60,4 @@ export class FeatureStore {
     }
     return out;
   }
-}
-
-const CACHE = join("runs", "cache", "features");
-/** Components that a cached file holds; a model uses the first of them. */
-const CACHED = 48;
-
-/** @param channels  F; 0 for a model without */
-export async function loadFeatures(
-  { items }: AnnotatedImages,
-  channels: number,
-): Promise<{ features: StoredFeatures | null; projection: ReadonlyMap<string, NamedTensor> }> {
-  if (channels === 0) return { features: null, projection: new Map() };
-  const images = items.filter(({ kind }) => kind === "image");
-  const length = channels * FEATURE_CELLS * FEATURE_CELLS;
-  const data = new Int8Array(new SharedArrayBuffer(images.length * length));
-  const places = new Map<string, number>();
-  for (const [place, { dataset, name }] of images.entries()) {
-    const bytes = await readLimited(join(CACHE, `${dataset}__${name}.bin`), CACHED * FEATURE_CELLS * FEATURE_CELLS);
-    data.set(new Int8Array(bytes.buffer, bytes.byteOffset, length), place * length);
-    places.set(`${dataset}/${name}`, place);
-  }
-  const { mean, matrix, sigma } = JSON.parse(await readText(join(CACHE, "projection.json"), 2 ** 24));
-  const scaled = (matrix as number[][]).slice(0, channels).map((row, f) => row.map((value) => value / sigma[f]));
-  const offset = scaled.map((row) => -row.reduce((sum, value, c) => sum + value * mean[c], 0));
-  return {
-    features: { channels, data, places },
-    projection: new Map([
-      [PROJECTION.matrix, { shape: [channels, mean.length], data: Float32Array.from(scaled.flat()) }],
-      [PROJECTION.offset, { shape: [channels], data: Float32Array.from(offset) }],
-    ]),
-  };
 }

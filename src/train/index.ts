@@ -2,10 +2,12 @@
 export * from "./annotated-images.ts";
 export * from "./checkpoint.ts";
 export * from "./config.ts";
-export { loadFeatures } from "./feature-store.ts";
+export { disksWork } from "./disks-work.ts";
+export { loadFeatures } from "./feature-cache.ts";
 export type { GeneralData } from "./general-work.ts";
 export * from "./loop.ts";
 export * from "./metrics.ts";
 export * from "./model-folder.ts";
 export { batchTensors, dataSha256 } from "./paper-work.ts";
+export { StoppedError } from "./stopped.ts";
 export * from "./subjects.ts";

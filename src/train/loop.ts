@@ -24,11 +24,13 @@ import { atomicWrite, FileError, isUnfinished, onFile, orAbsent, readText } from
 import { type Checkpoint, loadLatestCheckpoint, type Origin, saveCheckpoint, sha256 } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import { drawCurves } from "./curves.ts";
+import { disksWork } from "./disks-work.ts";
 import { environment } from "./environment.ts";
 import { type GeneralData, generalWork } from "./general-work.ts";
 import { type Metrics, MetricsLog, metricsSchema, readMetrics } from "./metrics.ts";
 import { writeModelFolder } from "./model-folder.ts";
 import { paperWork } from "./paper-work.ts";
+import { StoppedError } from "./stopped.ts";
 import type { TrainingBatch, TrainingWork } from "./work.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
@@ -40,7 +42,7 @@ export interface RunOptions {
   readonly resume: boolean;
   /** When it is aborted, the run finishes its step, saves a checkpoint and ends with `StoppedError`. */
   readonly signal?: AbortSignal;
-  /** What a general run trains on; the paper's makes its own. */
+  /** What a general run trains on; the disks are made by the run itself. */
   readonly data?: GeneralData;
   /** Where the run begins: 0, or the step of the checkpoint. */
   readonly onStart?: (step: number) => void;
@@ -65,18 +67,11 @@ export class DivergedError extends TendrilError {
   }
 }
 
-/** The run was asked to stop, and can go on. */
-export class StoppedError extends TendrilError {
-  constructor(step: number, steps: number) {
-    super("stopped", `Stopped at step ${step} of ${steps}; go on with --resume.`);
-  }
-}
-
 /** @returns the trained model's folder */
 export async function train(config: TrainingConfig, options: RunOptions): Promise<string> {
   const { folder, runtime, signal } = options;
   const rng = Rng.seeded(config.seed);
-  const work = config.kind === "paper" ? paperWork(config, rng) : generalWork(config, rng, requireData(options));
+  const work = workOf(config, rng, options);
   const { model } = work;
   const origin = originOf(config, model, runtime);
   const checkpoints = join(folder, "checkpoints");
@@ -101,7 +96,7 @@ export async function train(config: TrainingConfig, options: RunOptions): Promis
       while (step < config.steps) {
         if (signal?.aborted && step % work.cycle === 0) {
           await save();
-          throw new StoppedError(step, config.steps);
+          throw new StoppedError(`Stopped at step ${step} of ${config.steps}; go on with --resume.`);
         }
         const asked = performance.now();
         const batch = await work.batch(step);
@@ -124,6 +119,12 @@ export async function train(config: TrainingConfig, options: RunOptions): Promis
   } finally {
     await work.close();
   }
+}
+
+function workOf(config: TrainingConfig, rng: Rng, options: RunOptions): TrainingWork {
+  if (config.kind === "paper") return paperWork(config, rng);
+  if (config.kind === "disks") return disksWork(config, rng);
+  return generalWork(config, rng, requireData(options));
 }
 
 function requireData({ data }: RunOptions): GeneralData {

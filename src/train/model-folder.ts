@@ -1,4 +1,5 @@
 /** Reading and writing a trained model's folder on disk. */
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { packageFolder, publishFolder, readLimited, readText } from "../files/index.ts";
 import {
@@ -21,9 +22,13 @@ const CARD_LIMIT = 2 ** 20;
 /** Candidates that the exported decoder draws at once. */
 const EXPORTED_BATCH = 8;
 
+/** Models that come with the package, the first that is there is used. */
+const SHIPPED = ["general", "paper"];
+
 /** The model that comes with the package. */
 export function shippedModelFolder(): string {
-  return join(packageFolder(), "models", "paper");
+  const folders = SHIPPED.map((name) => join(packageFolder(), "models", name));
+  return folders.find((folder) => existsSync(join(folder, MODEL_FILES.card))) ?? folders[folders.length - 1];
 }
 
 /** @throws {TendrilError} when a file is missing, damaged or of another model */

@@ -2,11 +2,10 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import axe from "axe-core";
 import { beforeAll, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/index.ts";
 import { type Action, ImageWork } from "../../src/project/index.ts";
-import { type Annotator, annotate, buildAll, drawnImage, folder, imageIn, kill, Screen } from "./annotator.ts";
+import { annotate, buildAll, drawnImage, folder, imageIn, kill, Screen, violations } from "./annotator.ts";
 
 const INSIDE = [
   [0.44, 0.4],
@@ -30,15 +29,6 @@ async function actionsOf(image: string): Promise<readonly Action[]> {
   const { actions } = work.journal;
   await work.close();
   return actions;
-}
-
-/** Accessibility violations of the page as it stands, in words. */
-async function violations({ page }: Annotator): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const found = await page.evaluate("axe.run()");
-  return (found as axe.AxeResults).violations.map(
-    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
-  );
 }
 
 test("an image is scribbled on, a candidate taken, corrected, killed, opened again, undone and exported", async () => {
@@ -272,6 +262,9 @@ test("on a narrow screen no control is off the screen", async () => {
   const { address } = await annotate([await imageIn(path), "--project", path]);
   const person = await (await Screen.open()).visit(address);
   await person.waitForStatus("saved");
+  // What stands under the candidates comes with the model.
+  await person.draw("left", ...INSIDE);
+  await person.offered();
   for (const size of [
     { width: 1280, height: 720 },
     { width: 600, height: 800 },
@@ -279,7 +272,7 @@ test("on a narrow screen no control is off the screen", async () => {
   ]) {
     await person.page.setViewportSize(size);
     await person.page.waitForTimeout(100);
-    for (const control of await person.page.locator("button:visible, select:visible").all()) {
+    for (const control of await person.page.locator("button:visible, select:visible, input:visible").all()) {
       const box = (await control.boundingBox())!;
       expect(box.x).toBeGreaterThanOrEqual(0);
       expect(box.x + box.width).toBeLessThanOrEqual(size.width);

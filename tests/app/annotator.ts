@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import axe from "axe-core";
 import { encode } from "fast-png";
 import { type Browser, type BrowserContext, type BrowserServer, chromium, type Page } from "playwright-core";
 import { onTestFinished } from "vitest";
@@ -195,4 +196,13 @@ export class Annotator {
     await this.page.waitForTimeout(100);
     return this.page.evaluate(() => document.querySelector<HTMLCanvasElement>(".picture")!.toDataURL());
   }
+}
+
+/** Accessibility violations of the page as it stands, in words. */
+export async function violations({ page }: Annotator): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate("axe.run()");
+  return (found as axe.AxeResults).violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
+  );
 }

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { Asker, WorkerError } from "../../src/app/asker.ts";
-import type { Answer, Order } from "../../src/app/worker-messages.ts";
+import type { Answer, ModelFacts, Order } from "../../src/app/worker-messages.ts";
+
+const MODEL: ModelFacts = { name: "general-1", kind: "general", draws: 16, canLearn: true };
 
 /** The far side of a worker: keeps what it is told until the test lets it answer. */
 class FarSide {
@@ -13,7 +15,8 @@ class FarSide {
   }
 
   answer(order: Order): void {
-    this.onmessage({ data: { kind: "proposed", ticket: order.ticket, model: "paper-1", candidates: [] } });
+    const { ticket } = order;
+    this.onmessage({ data: { kind: "proposed", ticket, model: MODEL, features: true, candidates: [] } });
   }
 }
 
@@ -22,7 +25,7 @@ function asking() {
   return { far, asker: new Asker(far as unknown as Worker) };
 }
 
-const question = (seed: number) => ({ annotation: new Uint8Array(4), count: 4, seed });
+const question = (seed: number) => ({ annotation: new Uint8Array(4), count: 4, seed, step: 0.5 });
 const soon = () => new Promise((resolve) => setTimeout(resolve));
 
 test("of several questions only the newest is answered, and those in between are never asked", async () => {
@@ -39,7 +42,7 @@ test("of several questions only the newest is answered, and those in between are
   expect(far.orders).toMatchObject([{ seed: 3 }, { seed: 4 }]);
   far.answer(far.orders[1]);
   expect(await Promise.all(answers)).toEqual([null, null, null]);
-  expect(await later).toMatchObject({ seed: 4, model: "paper-1" });
+  expect(await later).toMatchObject({ seed: 4, step: 0.5, features: true, model: MODEL });
 });
 
 test("an answer that nobody waits for any more is dropped", async () => {
@@ -67,8 +70,19 @@ test("what the worker could not do is told in its words, and a worker that stops
 test("the annotation is copied: drawing on does not change what was asked", async () => {
   const { far, asker } = asking();
   const annotation = new Uint8Array(4);
-  void asker.ask({ annotation, count: 4, seed: 1 });
+  void asker.ask({ ...question(1), annotation });
   await soon();
   annotation[0] = 1;
   expect(far.orders[0]).toMatchObject({ annotation: new Uint8Array(4) });
+});
+
+test("features are handed on without an answer, and the model is told of when it is loaded", async () => {
+  const { far, asker } = asking();
+  const features = new Float32Array(8);
+  asker.use(features);
+  const model = asker.load();
+  await soon();
+  expect(far.orders).toMatchObject([{ kind: "features", features }, { kind: "load" }]);
+  far.onmessage({ data: { kind: "loaded", ticket: far.orders[1].ticket, model: MODEL } });
+  expect(await model).toEqual(MODEL);
 });

@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
-import { cropOf, growthWords, insideOf, membersOf, placeWords, takenOf, tileKind } from "../../src/app/offer-raster.ts";
+import {
+  changeWords,
+  cropOf,
+  membersOf,
+  placeWords,
+  takenOf,
+  tileKind,
+  valueAfter,
+} from "../../src/app/offer-raster.ts";
 import type { Candidate } from "../../src/model/propose.ts";
-import { type Annotation, INSIDE, SEGMENTED } from "../../src/project/annotation.ts";
+import { type Annotation, BY_HAND, INSIDE, SEGMENTED } from "../../src/project/annotation.ts";
 
 const SIDE = 100;
 
@@ -43,15 +51,39 @@ test("the crop holds every pixel on which candidates differ, in the tiles' propo
 
 test("beyond a candidate's box it is what the annotation is", () => {
   const small: Candidate = { ...candidate(0, 0, 0, 0), box: { x: 0, y: 0, width: 10, height: 10 } };
-  expect(insideOf(small, annotation(), 50, 50)).toBe(true);
-  expect(insideOf(small, annotation(), 70, 70)).toBe(false);
+  expect(valueAfter(small, annotation(), 50, 50)).toBe(SEGMENTED | INSIDE);
+  expect(valueAfter(small, annotation(), 70, 70)).toBe(0);
+});
+
+test("a candidate counts where it segments, and never where a hand drew", () => {
+  const drawn = annotation();
+  drawn.data.fill(SEGMENTED | INSIDE | BY_HAND, 40 * SIDE + 40, 40 * SIDE + 60);
+  const emptied: Candidate = {
+    ...candidate(0, 0, 0, 0),
+    partial: {
+      width: SIDE,
+      height: SIDE,
+      partialness: annotation().data.map(Number),
+      segmentation: new Uint8Array(SIDE * SIDE),
+    },
+  };
+  expect(valueAfter(emptied, drawn, 50, 50)).toBe(SEGMENTED);
+  expect(valueAfter(emptied, drawn, 50, 40)).toBe(SEGMENTED | INSIDE | BY_HAND);
+  expect(valueAfter(emptied, drawn, 70, 70)).toBe(0);
 });
 
 test("a tile shows what all share, what this one adds, and what it leaves to others", () => {
-  expect(tileKind(0b1111, 2, 4, true)).toBe("shared");
+  expect(tileKind(0b1111, 2, 4, false)).toBe("shared");
   expect(tileKind(0b0100, 2, 4, false)).toBe("adds");
   expect(tileKind(0b0011, 2, 4, false)).toBe("leaves");
   expect(tileKind(0, 2, 4, false)).toBe("nothing");
+});
+
+test("what is taken already is kept or taken away, whatever the others do with it", () => {
+  expect(tileKind(0b1111, 2, 4, true)).toBe("shared");
+  expect(tileKind(0b0100, 2, 4, true)).toBe("shared");
+  expect(tileKind(0b0011, 2, 4, true)).toBe("removes");
+  expect(tileKind(0, 0, 1, true)).toBe("removes");
 });
 
 test("a single candidate adds all that is not taken yet", () => {
@@ -59,12 +91,21 @@ test("a single candidate adds all that is not taken yet", () => {
   expect(tileKind(1, 0, 1, true)).toBe("shared");
 });
 
-test("growth is a share of what is inside, a multiple when large, and pixels when nothing is inside", () => {
-  expect(growthWords(124, 400)).toBe("+31 %");
-  expect(growthWords(10, 400)).toBe("+2.5 %");
-  expect(growthWords(5200, 400)).toBe("×14");
-  expect(growthWords(4310, 0)).toBe("+4,310 px");
-  expect(growthWords(0, 400)).toBe("+0.0 %");
+test("a change is a share of what is inside, a multiple when large, and pixels when nothing is inside", () => {
+  const words = (gained: number, lost = 0, inside = 400) => changeWords({ gained, lost }, inside);
+  expect(words(124)).toBe("+31 %");
+  expect(words(10)).toBe("+2.5 %");
+  expect(words(5200)).toBe("×14");
+  expect(words(4310, 0, 0)).toBe("+4,310 px");
+  expect(words(0)).toBe("+0.0 %");
+  expect(words(124, 16)).toBe("+31 −4.0 %");
+  expect(words(5200, 200)).toBe("×14 −50 %");
+  expect(words(0, 60)).toBe("−15 %");
+});
+
+test("a loss or gain too small to print is left out beside the other", () => {
+  expect(changeWords({ gained: 31_000, lost: 20 }, 100_000)).toBe("+31 %");
+  expect(changeWords({ gained: 20, lost: 4000 }, 100_000)).toBe("−4.0 %");
 });
 
 test("the place is said from what is inside to what is added", () => {
@@ -72,4 +113,11 @@ test("the place is said from what is inside to what is added", () => {
   expect(wordsFor(candidate(40, 5, 60, 40), candidate(60, 60, 90, 90))).toEqual(["upper", "lower right"]);
   expect(wordsFor(candidate(20, 20, 80, 80), candidate(10, 10, 90, 90))[1]).toBe("all around");
   expect(wordsFor(candidate(0, 0, 0, 0))).toEqual(["outside only"]);
+});
+
+test("a candidate that only takes away is said to be where it does", () => {
+  const { partial, ...rest } = candidate(0, 0, 0, 0);
+  const partialness = annotation().data.map((value) => value & SEGMENTED);
+  const segmentation = partial.segmentation.map((value, i) => (i % SIDE < 45 ? 0 : value));
+  expect(wordsFor({ ...rest, partial: { ...partial, partialness, segmentation } })).toEqual(["left"]);
 });

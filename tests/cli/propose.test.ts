@@ -6,7 +6,9 @@ import { decode, encode } from "fast-png";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Rng, visitStroke } from "../../src/core/index.ts";
 import { decodeImage, encodeLabels } from "../../src/image/index.ts";
+import type { Model } from "../../src/model/index.ts";
 import { writeModelFolder } from "../../src/train/index.ts";
+import { untrainedGeneral } from "../evaluate/general-model.ts";
 import { initialModel } from "../model/models.ts";
 
 const GRID = { width: 75, height: 50 };
@@ -33,18 +35,15 @@ beforeAll(async () => {
   writeFileSync(at("all.png"), encodeLabels(new Uint8Array(GRID.width * GRID.height).fill(1), GRID));
   writeFileSync(at("larger.png"), encodeLabels(new Uint8Array(76 * 50).fill(1), { width: 76, height: 50 }));
   writeFileSync(at("text.png"), "not a picture");
-  const { card, weights } = initialModel(3);
-  await writeModelFolder(at("model"), weights, {
-    name: card.name,
-    kind: card.kind,
-    seed: card.seed,
-    steps: card.steps,
-    dataSha256: card.dataSha256,
-    config: card.config,
-    runtime: card.runtime,
-  });
+  await writeModel("model", initialModel(3));
+  await writeModel("general", untrainedGeneral(6));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+async function writeModel(name: string, { card, weights }: Model): Promise<void> {
+  const { kind, seed, steps, dataSha256, config, runtime } = card;
+  await writeModelFolder(at(name), weights, { name: card.name, kind, seed, steps, dataSha256, config, runtime });
+}
 
 function marks(from: [number, number], to: [number, number]): Uint8Array {
   const out = new Uint8Array(GRID.width * GRID.height);
@@ -60,6 +59,7 @@ function propose(...args: string[]) {
   return { status, stdout, stderr };
 }
 
+const withGeneral = (...args: string[]) => propose(at("scan.png"), "--model", at("general"), ...args);
 const withModel = (...args: string[]) => propose(at("scan.png"), "--model", at("model"), ...args);
 
 test("candidates are written as masks of the image's size that keep what was marked, with a sheet and a list", () => {
@@ -127,6 +127,27 @@ test("where everything is marked already the answer is that no larger region was
   expect(JSON.parse(readFileSync(at("full/candidates.json"), "utf8")).candidates).toEqual([]);
 });
 
+test("a general model's candidates come likeliest first, keep what is marked, and follow the step", () => {
+  const whole = withGeneral(...MARKED, "-o", at("whole"), "--json");
+  expect([whole.status, whole.stderr]).toEqual([0, ""]);
+  const list = JSON.parse(whole.stdout);
+  expect(list).toMatchObject({ step: 1, features: false });
+  const [, ...others] = list.candidates.map(({ support }: { support: number }) => support);
+  expect(others).toEqual(others.toSorted((a: number, b: number) => b - a));
+  for (const { file } of list.candidates) {
+    const { data } = readPng(`whole/${file}`);
+    for (const [i, value] of data.entries()) {
+      if (inside[i]) expect(value).toBe(1);
+      else if (outside[i]) expect(value).toBe(2);
+    }
+  }
+  const little = withGeneral(...MARKED, "--step", "0.1", "-o", at("little"));
+  expect(little.stdout).toMatch(/ {2}\d+ of 16 draws\n/);
+  const littleList = JSON.parse(readFileSync(at("little/candidates.json"), "utf8"));
+  expect(littleList.step).toBe(0.1);
+  expect(littleList.candidates).not.toEqual(list.candidates);
+});
+
 const refusals: [string, string[], number, string][] = [
   [
     "a mask of another size",
@@ -147,6 +168,13 @@ const refusals: [string, string[], number, string][] = [
   ["a missing model", [...MARKED, "-o", at("no"), "--model", at("gone")], 1, "model.json: it does not exist."],
   ["an output folder that exists", [...MARKED, "-o", at("model")], 1, "it exists already."],
   ["a count that is too large", [...MARKED, "-o", at("no"), "-k", "65"], 2, "Give a whole number from 1 to 64."],
+  ["a step beyond all", [...MARKED, "-o", at("no"), "--step", "1.5"], 2, "Give a number above 0 and at most 1"],
+  [
+    "insisting on features that the model does not use",
+    [...MARKED, "-o", at("no"), "--features"],
+    2,
+    "uses no features of the image. Leave out --features.",
+  ],
   ["a missing output folder", MARKED, 2, "required option '-o, --output <folder>' not specified"],
 ];
 

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { emptyPartial, Rng, visitStroke } from "../../src/core/index.ts";
+import { emptyPartial, type PartialSegmentation, Rng, visitStroke } from "../../src/core/index.ts";
 import {
   BY_HAND,
+  byHandOf,
+  changeOfInside,
   emptyHistory,
   INSIDE,
   type Mark,
@@ -61,19 +63,102 @@ test("a new change after an undo leaves nothing to redo; undo and redo of nothin
   expect(empty.annotation.data.every((value) => value === 0)).toBe(true);
 });
 
-test("a candidate never changes a pixel that is decided already, drawn by hand or not", () => {
+/** A candidate on the whole grid: undecided, outside or inside at random. */
+function randomCandidate(rng: Rng): PartialSegmentation {
+  const candidate = emptyPartial(GRID);
+  for (let i = 0; i < candidate.partialness.length; i++) {
+    candidate.partialness[i] = rng.below(2);
+    candidate.segmentation[i] = candidate.partialness[i] * rng.below(2);
+  }
+  return candidate;
+}
+
+const taken = { model: "general", seed: 0, place: 1, offered: 1, support: 1, step: 0.5, features: true };
+
+test("a taken candidate decides what it segments, whoever decided it before, and never changes what a hand drew", () => {
   fc.assert(
     fc.property(seed, fc.integer({ min: 1, max: 30 }), (seed, count) => {
       const { history } = session(seed, count);
       const before = history.annotation.data.slice();
-      const everything = emptyPartial(GRID);
-      everything.partialness.fill(1);
-      everything.segmentation.fill(1);
-      const delta = takeDelta(history.annotation, everything, { x: 0, y: 0 });
-      const candidate = { model: "paper", seed: 0, place: 1, offered: 1, support: 1 };
-      perform(history, { kind: "take", candidate, delta, at: 0 });
-      const expected = before.map((value) => (value & SEGMENTED ? value : SEGMENTED | INSIDE));
+      const candidate = randomCandidate(Rng.seeded(seed).at("candidate"));
+      const delta = takeDelta(history.annotation, candidate, { x: 0, y: 0 });
+      perform(history, { kind: "take", candidate: taken, delta, at: 0 });
+      const expected = before.map((value, i) => {
+        if (value & BY_HAND || candidate.partialness[i] === 0) return value;
+        return SEGMENTED | (candidate.segmentation[i] ? INSIDE : 0);
+      });
       expect(history.annotation.data).toEqual(expected);
+    }),
+  );
+});
+
+test("what taking does to the pixels inside is told beforehand", () => {
+  fc.assert(
+    fc.property(seed, fc.integer({ min: 1, max: 30 }), (seed, count) => {
+      const { history } = session(seed, count);
+      const before = history.annotation.data.slice();
+      const partial = randomCandidate(Rng.seeded(seed).at("candidate"));
+      const told = changeOfInside(history.annotation, { partial, box: { x: 0, y: 0, ...GRID } });
+      const delta = takeDelta(history.annotation, partial, { x: 0, y: 0 });
+      perform(history, { kind: "take", candidate: taken, delta, at: 0 });
+      const change = { gained: 0, lost: 0 };
+      for (const [i, value] of before.entries()) {
+        const [was, is] = [value & INSIDE, history.annotation.data[i] & INSIDE];
+        if (is > was) change.gained++;
+        if (is < was) change.lost++;
+      }
+      expect(told).toEqual(change);
+    }),
+  );
+});
+
+test("what a candidate took away from an earlier one comes back with undo, and goes again with redo, bit for bit", () => {
+  fc.assert(
+    fc.property(seed, fc.integer({ min: 1, max: 30 }), (seed, count) => {
+      const { history } = session(seed, count);
+      const states = [history.annotation.data.slice()];
+      for (const name of ["first", "second", "third"]) {
+        const candidate = randomCandidate(Rng.seeded(seed).at(name));
+        const delta = takeDelta(history.annotation, candidate, { x: 0, y: 0 });
+        perform(history, { kind: "take", candidate: taken, delta, at: 0 });
+        states.push(history.annotation.data.slice());
+      }
+      for (const state of states.slice(0, -1).reverse()) {
+        perform(history, { kind: "undo", at: 0 });
+        expect(history.annotation.data).toEqual(state);
+      }
+      for (const state of states.slice(1)) {
+        perform(history, { kind: "redo", at: 0 });
+        expect(history.annotation.data).toEqual(state);
+      }
+    }),
+  );
+});
+
+test("a candidate that keeps its input, as the paper's do, changes only what nobody has decided", () => {
+  fc.assert(
+    fc.property(seed, fc.integer({ min: 1, max: 30 }), (seed, count) => {
+      const { history } = session(seed, count);
+      const before = history.annotation.data.slice();
+      const { partialness, segmentation } = randomCandidate(Rng.seeded(seed).at("candidate"));
+      const input = partialOf(history.annotation);
+      const keeping: PartialSegmentation = {
+        ...GRID,
+        partialness: partialness.map((value, i) => value | input.partialness[i]),
+        segmentation: segmentation.map((value, i) => (input.partialness[i] ? input.segmentation[i] : value)),
+      };
+      const delta = takeDelta(history.annotation, keeping, { x: 0, y: 0 });
+      perform(history, { kind: "take", candidate: taken, delta, at: 0 });
+      for (const [i, value] of before.entries()) if (value & SEGMENTED) expect(history.annotation.data[i]).toBe(value);
+    }),
+  );
+});
+
+test("what is drawn or erased by hand is what a hand left, and nothing else", () => {
+  fc.assert(
+    fc.property(seed, (seed) => {
+      const { annotation } = session(seed, 25).history;
+      expect(byHandOf(annotation)).toEqual(annotation.data.map((value) => (value & BY_HAND ? 1 : 0)));
     }),
   );
 });

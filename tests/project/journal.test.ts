@@ -66,6 +66,34 @@ test("replaying what was written gives the mask bit for bit, however the actions
   );
 });
 
+test("a journal from before candidates had a step is read, replayed bit for bit, and goes on with steps", async () => {
+  const path = await journalIn();
+  await mkdir(join(path, ".."));
+  // Lines as an earlier version wrote them.
+  const before = [
+    '131 7470599a {"tendril":1,"image":"scan.png","width":40,"height":30,"sha256":"abababababababababababababababababababababababababababababababab"}',
+    '153 c6923854 {"kind":"take","candidate":{"model":"paper-3f9a01c2","seed":1000,"place":2,"offered":4,"support":0.28125},"delta":[41,3,0,3,81,2,0,1],"at":1700000000000}',
+    '34 93ebcdea {"kind":"undo","at":1700000001000}',
+  ];
+  await writeFile(path, before.map((line) => `${line}\n`).join(""));
+  const journal = await Journal.open(path, HEADER);
+  expect(journal.actions).toHaveLength(2);
+  const replayed = replay(journal.actions.slice(0, 1), HEADER).annotation.data;
+  expect([...replayed.entries()].filter(([, value]) => value !== 0)).toEqual([
+    [41, 3],
+    [42, 3],
+    [43, 3],
+    [81, 1],
+    [82, 1],
+  ]);
+  expect(replay(journal.actions, HEADER).undone).toHaveLength(1);
+  const candidate = { model: "general", seed: 1, place: 1, offered: 2, support: 0.5, step: 0.25, features: true };
+  const next: Action = { kind: "take", candidate, delta: [0, 2, 0, 3], at: 1 };
+  await journal.append(2, [next]);
+  await journal.close();
+  expect((await Journal.open(path, HEADER)).actions[2]).toEqual(next);
+});
+
 test("every prefix of a journal opens with the whole lines in it, says what is cut, and goes on", async () => {
   const { actions } = session(3, 6);
   const whole = bytesOf(actions);
@@ -148,7 +176,17 @@ test("a batch with one bad action is refused as a whole, and the good ones are k
   await journal.append(0, actions.slice(0, 2));
   const stroke = { points: [[0, 0]], width: 1 };
   const misfit = { kind: "brush", mark: "inside", stroke, delta: [0, 1200, 1, 7], at: 1 };
-  for (const bad of [misfit, { kind: "dance" }, null, { ...misfit, delta: [0, 1, 0, 2] }])
+  const candidate = { model: "general", seed: 1, place: 1, offered: 2, support: 0.5 };
+  const take = { kind: "take", candidate, delta: [0, 1, 0, 3], at: 1 };
+  const badTakes = [
+    // A candidate changes nothing that was drawn by hand, leaves no mark of a hand, and makes nothing undecided again.
+    { ...take, delta: [0, 1, 7, 1] },
+    { ...take, delta: [0, 1, 0, 7] },
+    { ...take, delta: [0, 1, 3, 0] },
+    { ...take, candidate: { ...candidate, step: 0 } },
+    { ...take, candidate: { ...candidate, step: 1.5 } },
+  ];
+  for (const bad of [misfit, { kind: "dance" }, null, { ...misfit, delta: [0, 1, 0, 2] }, ...badTakes])
     await expect(journal.append(2, [...actions.slice(2, 4), bad])).rejects.toThrow(ActionError);
   expect(await journal.append(2, actions.slice(2))).toBe(6);
   await journal.close();

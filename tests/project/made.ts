@@ -38,7 +38,9 @@ export function nextAction({ annotation }: History, rng: Rng, at: number): Actio
     });
     const place = { x: rng.below(GRID.width - 11), y: rng.below(GRID.height - 11) };
     const delta = takeDelta(annotation, candidate, place);
-    return { kind, candidate: { model: "paper", seed: at, place: 1, offered: 4, support: 0.5 }, delta, at };
+    const step = (1 + rng.below(4)) / 4;
+    const taken = { model: "paper", seed: at, place: 1, offered: 4, support: 0.5, step, features: step < 1 };
+    return { kind, candidate: taken, delta, at };
   }
   const stroke = randomStroke(rng);
   const mark = kind === "erase" ? "undecided" : MARKS[rng.below(3)];

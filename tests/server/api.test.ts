@@ -314,6 +314,22 @@ describe("files", () => {
     expect((await ask("GET", "/models/paper/model.json")).body).toBe("{}");
   });
 
+  test("the page can ask which models there are, and for the pretrained encoder where it is installed", async () => {
+    const encoder = join(await folder(), "encoder.onnx");
+    await writeFile(encoder, "an encoder");
+    const { ask } = await made([], { encoder });
+    expect((await ask("GET", "/models/index.json")).json()).toEqual({ models: ["paper"], encoder: true });
+    const { body, headers } = await ask("GET", "/models/pretrained/encoder.onnx");
+    expect([body, headers["content-length"], headers["cross-origin-resource-policy"]]).toEqual([
+      "an encoder",
+      "10",
+      "same-origin",
+    ]);
+    const { ask: without } = await made([], { models: "/nowhere" });
+    expect((await without("GET", "/models/index.json")).json()).toEqual({ models: [], encoder: false });
+    expect((await without("GET", "/models/pretrained/encoder.onnx")).statusCode).toBe(404);
+  });
+
   test("nothing beside them is, however it is written", async () => {
     const { ask } = await made([]);
     const ways = [

@@ -85,6 +85,8 @@ test("every answer carries the policy, refused and missing ones too", async () =
     { url: "/api/images", headers: { host: HOST } },
     { url: "/", headers: { host: "evil.example" } },
     { url: "/models/paper/model.json", headers: { host: HOST } },
+    { url: "/models/index.json", headers: { host: HOST } },
+    { url: "/models/index.json", headers: { host: "evil.example" } },
   ];
   for (const request of requests) {
     const { headers } = await server.inject(request);

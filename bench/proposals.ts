@@ -1,0 +1,72 @@
+/** Times proposals of a model in any runtime. Runs in Node and in the page. */
+import { emptyPartial, type Image, Rng, visitStroke } from "../src/core/index.ts";
+import type { Runtime } from "../src/engine/index.ts";
+import { parseModel } from "../src/model/model-file.ts";
+import { createProposer } from "../src/model/propose.ts";
+
+export interface ProposeArgs {
+  /** The two files of a model's folder. */
+  readonly card: string;
+  readonly weights: Uint8Array;
+  readonly runs: number;
+  readonly threads: number;
+}
+
+/** Milliseconds. */
+export interface ProposeTimes {
+  /** Creating the sessions. */
+  readonly load: number;
+  readonly first: number;
+  readonly median: number;
+  readonly p95: number;
+  /** What the process has grown by, where that is known. */
+  readonly megabytes?: number;
+}
+
+const SIDE = 128;
+const CANDIDATES = 8;
+
+export async function timeProposals({ card, weights, runs }: ProposeArgs, runtime: Runtime): Promise<ProposeTimes> {
+  const model = parseModel(card, weights, "bench");
+  const started = performance.now();
+  const proposer = await createProposer(model, runtime);
+  const load = performance.now() - started;
+  const image = phantom();
+  const partial = emptyPartial(image);
+  for (const [y, value] of [
+    [64, 1],
+    [112, 0],
+  ] as const) {
+    const points: [number, number][] = [
+      [52, y],
+      [76, y],
+    ];
+    visitStroke({ points, width: 3 }, image, (i) => {
+      partial.partialness[i] = 1;
+      partial.segmentation[i] = value;
+    });
+  }
+  const window = { x: 0, y: 0, size: SIDE };
+  const times: number[] = [];
+  for (let run = 0; run <= runs; run++) {
+    const start = performance.now();
+    const found = await proposer.propose(image, partial, { count: CANDIDATES, rng: Rng.seeded(run), window });
+    times.push(performance.now() - start);
+    if (found.length === 0) throw new Error("The model proposed nothing, so that its time means nothing.");
+  }
+  await proposer.close();
+  const [first, ...rest] = times;
+  rest.sort((a, b) => a - b);
+  return { load, first, median: rest[Math.floor(rest.length / 2)], p95: rest[Math.floor(0.95 * rest.length)] };
+}
+
+/** A bright disk beside a ring, with noise: something to find. */
+function phantom(): Image {
+  const rng = Rng.seeded(1);
+  const data = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
+    const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
+    const level = Math.hypot(x - 64, y - 64) < 24 ? 170 : Math.abs(Math.hypot(x - 64, y - 64) - 48) < 6 ? 120 : 60;
+    return Math.min(255, Math.max(0, Math.round(level + 10 * rng.normal())));
+  });
+  return { width: SIDE, height: SIDE, data, maximum: 255 };
+}

@@ -1,0 +1,106 @@
+/**
+ * `npm run bench -- propose`: how long an annotator waits for candidates, in Node and in Chromium, beside what the peers' harness
+ * recorded of other tools. One window of the network's own size, a stroke inside and one outside, the model loaded.
+ */
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { nodeRuntime } from "../src/engine/runtime-node.ts";
+import { orAbsent, packageFolder, readText } from "../src/files/index.ts";
+import { MODEL_FILES } from "../src/model/index.ts";
+import { environment } from "../src/train/environment.ts";
+import { readModelFolder } from "../src/train/index.ts";
+import { evaluateModule } from "../tests/browser.ts";
+import { type ProposeArgs, type ProposeTimes, timeProposals } from "./proposals.ts";
+
+export interface ProposeBenchResult {
+  readonly environment: ReturnType<typeof environment>;
+  readonly model: string;
+  readonly count: number;
+  readonly threads: number;
+  readonly node: ProposeTimes;
+  readonly nodeOneThread: ProposeTimes;
+  readonly chromium: ProposeTimes;
+  readonly chromiumOneThread: ProposeTimes;
+  /** Mean seconds a prediction and to open an image, by tool, from the harness's results. */
+  readonly peers: Readonly<Record<string, { readonly predict: number; readonly open: number }>>;
+}
+
+/** Beside the checkout: the peers' sessions on the held-out sets. */
+const PEER_RESULTS = join(packageFolder(), "..", "shared", "bench", "peers", "results", "dev-heldout.json");
+const RESULTS_LIMIT = 64 * 2 ** 20;
+const RUNS = 30;
+
+export async function benchPropose(folder: string, onProgress: (what: string) => void): Promise<ProposeBenchResult> {
+  const threads = Math.min(2, availableParallelism());
+  const args: Omit<ProposeArgs, "threads"> = {
+    card: await readText(join(folder, MODEL_FILES.card), RESULTS_LIMIT),
+    weights: new Uint8Array(await readFile(join(folder, MODEL_FILES.weights))),
+    runs: RUNS,
+  };
+  const { card } = await readModelFolder(folder);
+  const inNode = async (count: number) => {
+    onProgress(`Node, ${count} threads`);
+    const before = process.memoryUsage().rss;
+    const times = await timeProposals({ ...args, threads: count }, nodeRuntime({ threads: count }));
+    return { ...times, megabytes: (process.memoryUsage().rss - before) / 2 ** 20 };
+  };
+  const inPage = (count: number) => {
+    onProgress(`Chromium, ${count} threads`);
+    return evaluateModule<ProposeTimes>(new URL("proposals-in-page.js", import.meta.url), { ...args, threads: count });
+  };
+  const nodeOneThread = await inNode(1);
+  const node = await inNode(threads);
+  const chromiumOneThread = await inPage(1);
+  const chromium = await inPage(threads);
+  return {
+    environment: environment(nodeRuntime({ threads }).name),
+    model: `${card.name}-${card.weightsSha256.slice(0, 8)}`,
+    count: 8,
+    threads,
+    node,
+    nodeOneThread,
+    chromium,
+    chromiumOneThread,
+    peers: await peerTimes(),
+  };
+}
+
+async function peerTimes(): Promise<ProposeBenchResult["peers"]> {
+  const text = await orAbsent(readText(PEER_RESULTS, RESULTS_LIMIT), null);
+  if (text === null) return {};
+  const { summary } = JSON.parse(text) as {
+    summary: { overall: Record<string, { mean: { predict_s: number; setup_s: number } }> };
+  };
+  return Object.fromEntries(
+    Object.entries(summary.overall).map(([tool, { mean }]) => [tool, { predict: mean.predict_s, open: mean.setup_s }]),
+  );
+}
+
+/** For docs/results/general.md. */
+export function proposeTable(result: ProposeBenchResult): string {
+  const { environment: on, model, count, threads } = result;
+  const row = (name: string, { load, first, median, p95, megabytes }: ProposeTimes) =>
+    `| ${name} | ${median.toFixed(0)} (${p95.toFixed(0)}) | ${first.toFixed(0)} | ${load.toFixed(0)} | ${megabytes === undefined ? "-" : megabytes.toFixed(0)} |`;
+  const peers = Object.entries(result.peers).map(
+    ([tool, { predict, open }]) => `| ${tool} | ${(1000 * predict).toFixed(0)} | ${(1000 * open).toFixed(0)} |`,
+  );
+  return [
+    `${on.processor}, ${on.memoryGiB} GiB, ${on.platform}; Node ${on.node}; ${model}, ${count} candidates, ${RUNS} runs.`,
+    "",
+    "| ours | median ms (p95) | first ms | sessions ms | memory MiB |",
+    "| --- | --: | --: | --: | --: |",
+    row(`Node, ${threads} threads`, result.node),
+    row("Node, 1 thread", result.nodeOneThread),
+    row(`Chromium WASM, ${threads} threads`, result.chromium),
+    row("Chromium WASM, 1 thread", result.chromiumOneThread),
+    ...(peers.length > 0
+      ? [
+          "",
+          "| peers (one answer, 1 thread, their results) | mean ms | opening an image, ms |",
+          "| --- | --: | --: |",
+          ...peers,
+        ]
+      : []),
+  ].join("\n");
+}

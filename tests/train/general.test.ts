@@ -1,0 +1,153 @@
+/** `tendril train` of a general model on a small folder: the same bytes every time, killed or not, and clear words about bad data. */
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Rng } from "../../src/core/index.ts";
+import { readModelFolder } from "../../src/train/index.ts";
+import { tendril } from "./command.ts";
+import { TINY_GENERAL, writeData } from "./made-data.ts";
+import { placeForRuns, resultOf } from "./tiny.ts";
+
+const KILLS = 3;
+
+let place: string;
+let data: string;
+let config: string;
+let straight: Record<string, string>;
+
+const train = (folder: string, ...more: string[]) => [
+  "train",
+  config,
+  "--data",
+  data,
+  "-o",
+  folder,
+  "--threads",
+  "1",
+  ...more,
+];
+
+beforeAll(async () => {
+  place = await placeForRuns();
+  data = join(place, "data");
+  config = join(place, "config.json");
+  await writeData(data);
+  await writeFile(config, JSON.stringify(TINY_GENERAL));
+  const { code, stderr } = await tendril(train(join(place, "straight")));
+  expect(code, stderr).toBe(0);
+  straight = await resultOf(join(place, "straight"));
+}, 300_000);
+afterAll(() => rm(place, { recursive: true }));
+
+const newest = (folder: string) => {
+  const path = join(folder, "checkpoints");
+  return existsSync(path)
+    ? (readdirSync(path)
+        .filter((name) => name.startsWith("step-"))
+        .sort()
+        .at(-1) ?? "")
+    : "";
+};
+
+test("the same configuration and data give the same bytes again", async () => {
+  const { code, stderr } = await tendril(train(join(place, "again")));
+  expect(code, stderr).toBe(0);
+  expect(await resultOf(join(place, "again"))).toEqual(straight);
+}, 300_000);
+
+test("a run that is killed again and again ends with the same bytes as one that was left alone", async () => {
+  const folder = join(place, "killed");
+  const rng = Rng.seeded(4);
+  for (let kill = 0; kill < KILLS; kill++) {
+    const wait = rng.between(0, 400);
+    let isDue = false;
+    const { signal, code } = await tendril(train(folder, "--resume"), (child, stderr) => {
+      // Some time after training has begun: within a session's rounds, or while a checkpoint is written.
+      if (isDue || !stderr.includes("/16")) return;
+      isDue = true;
+      setTimeout(() => child.kill("SIGKILL"), wait);
+    });
+    // A run that was quick enough has ended by itself, and has nothing left to do when it is resumed.
+    expect(signal === "SIGKILL" || code === 0).toBe(true);
+  }
+  const { code, stderr } = await tendril(train(folder, "--resume"));
+  expect(code, stderr).toBe(0);
+  expect(await resultOf(folder)).toEqual(straight);
+}, 300_000);
+
+test("an interrupted run stops between two cycles of sessions, and goes on to the same bytes", async () => {
+  const folder = join(place, "interrupted");
+  const interrupted = await tendril(train(folder), (child, stderr) => {
+    if (stderr.includes("0/16") && !child.killed) child.kill("SIGINT");
+  });
+  expect(interrupted.code, interrupted.stderr).toBe(130);
+  expect(interrupted.stderr).toMatch(/Stopped at step [08] of 16; go on with --resume\.\n$/);
+  const said = /Stopped at step (\d)/.exec(interrupted.stderr)?.[1];
+  expect(newest(folder)).toBe(said === "0" ? "" : "step-00000008");
+  const { code, stderr } = await tendril(train(folder, "--resume"));
+  expect(code, stderr).toBe(0);
+  const result = await resultOf(folder);
+  for (const path of ["model/weights.safetensors", "metrics.jsonl"]) expect(result[path], path).toBe(straight[path]);
+}, 300_000);
+
+test("the model's card says what it was trained on and how, and its folder holds the networks that propose", async () => {
+  const { card, weights } = await readModelFolder(join(place, "straight", "model"));
+  expect(card).toMatchObject({ kind: "general", name: "tiny-general", steps: 16, config: TINY_GENERAL });
+  expect(card.dataSha256).toMatch(/^[0-9a-f]{64}$/);
+  expect([...weights.values()].every((values) => values.every(Number.isFinite))).toBe(true);
+  expect(
+    Object.keys(straight)
+      .filter((path) => path.startsWith("model/"))
+      .sort(),
+  ).toEqual(["candidates.onnx", "model.json", "trunk.onnx", "weights.safetensors"].map((name) => `model/${name}`));
+  const last = JSON.parse(
+    (await readFile(join(place, "straight", "metrics.jsonl"), "utf8")).trim().split("\n").at(-1)!,
+  );
+  expect(Object.keys(last).sort()).toEqual([
+    "best",
+    "divergence",
+    "gradientNorm",
+    "learningRate",
+    "loss",
+    "middle",
+    "reconstruction",
+    "step",
+  ]);
+});
+
+test("files that are left out are named, five of them and then their number", async () => {
+  const spoilt = join(place, "spoilt");
+  await writeData(spoilt);
+  for (let k = 0; k < 7; k++) await writeFile(join(spoilt, "disks", "images", `bad${k}.png`), "no image");
+  const { code, stderr } = await tendril([
+    "train",
+    config,
+    "--data",
+    spoilt,
+    "-o",
+    join(place, "with-spoilt"),
+    "--threads",
+    "1",
+  ]);
+  expect(code, stderr).toBe(0);
+  expect(stderr.match(/^left out: disks\/images\/bad\d\.png /gm)).toHaveLength(5);
+  expect(stderr).toContain("left out: 2 more files\n");
+}, 300_000);
+
+test("a folder that holds nothing to train on, no folder, and none named are one sentence, and write nothing", async () => {
+  const empty = join(place, "empty");
+  await mkdir(empty);
+  const said = async (...more: string[]) => {
+    const folder = join(place, "refused");
+    const { code, stderr, stdout } = await tendril(["train", config, "-o", folder, ...more]);
+    expect([stdout, existsSync(folder)]).toEqual(["", false]);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    return `${code} ${stderr}`;
+  };
+  expect(await said("--data", empty)).toMatch(/^1 error .*empty holds no image with a mask\. It needs /);
+  expect(await said("--data", join(place, "nowhere"))).toMatch(/^1 error Can't read .*nowhere: it does not exist\./);
+  expect(await said()).toMatch(
+    /^2 error tiny-general is a general model: name a folder of images with masks with --data/,
+  );
+}, 300_000);

@@ -1,0 +1,232 @@
+/** Training tasks and simulated annotations: what is marked is true, what is asked for holds what there is, and a seed fixes it all. */
+import { rm } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Rng } from "../../src/core/index.ts";
+import { PLANES } from "../../src/model/index.ts";
+import { type AnnotatedImages, loadAnnotatedImages } from "../../src/train/annotated-images.ts";
+import { FeatureStore } from "../../src/train/feature-store.ts";
+import { Session } from "../../src/train/session.ts";
+import { type Task, type TaskOptions, TaskSource } from "../../src/train/task.ts";
+import { TINY_GENERAL, writeData } from "./made-data.ts";
+import { placeForRuns } from "./tiny.ts";
+
+const SIZE = 32;
+const AREA = SIZE * SIZE;
+const ROUNDS = 3;
+const SEEDS = 150;
+
+let place: string;
+let images: AnnotatedImages;
+let source: TaskSource;
+
+beforeAll(async () => {
+  place = await placeForRuns();
+  await writeData(place);
+  images = await loadAnnotatedImages(place, []);
+  source = new TaskSource(images, null, "train");
+});
+afterAll(() => rm(place, { recursive: true }));
+
+const options = (changes: Partial<TaskOptions> = {}): TaskOptions => {
+  const { leaveOut: _, ...shares } = TINY_GENERAL.data;
+  return { size: SIZE, ...shares, ...changes };
+};
+
+const drawTask = (seed: number, changes?: Partial<TaskOptions>): Task =>
+  source.draw(Rng.seeded(seed), options(changes));
+const count = (mask: ArrayLike<number>) => Array.from(mask).reduce((sum, value) => sum + value, 0);
+
+test("a task is an image within 0 and 1 and a truth on it, large enough to be seen and not nearly all", () => {
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const { image, onImage, truth, features } = drawTask(seed);
+    expect([image.length, onImage.length, truth.length]).toEqual([AREA, AREA, AREA]);
+    expect(image.every((value, i) => value >= 0 && value <= 1 && (onImage[i] === 1 || value === 0))).toBe(true);
+    expect(truth.every((value, i) => value <= onImage[i])).toBe(true);
+    expect(count(truth)).toBeGreaterThanOrEqual(30);
+    expect(count(truth)).toBeLessThanOrEqual(0.85 * count(onImage));
+    expect(features).toBeNull();
+  }
+});
+
+test("tasks come from every kind of source, in about the shares that were asked for", () => {
+  const names = (changes: Partial<TaskOptions>) =>
+    Array.from({ length: 60 }, (_, seed) => drawTask(seed, changes).name);
+  const none = { painted: 0, random: 0, regions: 0 };
+  expect(names({ ...none, painted: 1 }).filter((name) => name === "disks/map").length).toBeGreaterThan(50);
+  expect(new Set(names({ ...none, random: 1 }))).toEqual(new Set(["random map"]));
+  for (const name of [...names(none), ...names({ ...none, regions: 1 })])
+    expect(name).toMatch(/^disks\/subject\d__\d$|^random map$/);
+  const half = names({ ...none, random: 0.5 }).filter((name) => name === "random map").length;
+  expect(half).toBeGreaterThan(15);
+  expect(half).toBeLessThan(45);
+});
+
+test("no task of the one split shows an image of the other", () => {
+  const nameOf = ({ dataset, name }: { dataset: string; name: string }) => `${dataset}/${name}`;
+  const items = images.items.map((item) => ({
+    ...item,
+    split: item.subject === "subject2" ? ("validation" as const) : ("train" as const),
+  }));
+  const heldBack = new Set(items.filter(({ split }) => split === "validation").map(nameOf));
+  const drawnFrom = (split: "train" | "validation") => {
+    const from = new TaskSource({ ...images, items }, null, split);
+    return Array.from(
+      { length: 80 },
+      (_, seed) => from.draw(Rng.seeded(seed), options({ painted: 0, random: 0 })).name,
+    );
+  };
+  expect(drawnFrom("train").some((name) => heldBack.has(name))).toBe(false);
+  const others = drawnFrom("validation").filter((name) => name !== "random map");
+  expect(others.length).toBeGreaterThan(60);
+  expect(others.every((name) => heldBack.has(name))).toBe(true);
+});
+
+test("a structure's truth is that structure, one of its parts, or it and another: never what no mask holds", () => {
+  // Without changes of appearance: the bright disk is the brightest, the dim one next, both brighter than what is around.
+  for (let seed = 0; seed < 60; seed++) {
+    const { name, image, onImage, truth } = drawTask(seed, { painted: 0, random: 0, regions: 0, appearance: 0 });
+    if (name === "random map") continue;
+    const mean = (inside: number) => {
+      const values = [...image].filter((_, i) => onImage[i] === 1 && truth[i] === inside);
+      return values.reduce((sum, value) => sum + value / values.length, 0);
+    };
+    expect(mean(1), `seed ${seed}`).toBeGreaterThan(mean(0));
+  }
+});
+
+test("features come with real images, but for the share that goes without, and never with painted ones", () => {
+  const channels = 2;
+  const items = images.items.filter(({ kind }) => kind === "image");
+  const data = new Int8Array(new SharedArrayBuffer(items.length * channels * 64 * 64)).fill(32);
+  const places = new Map(items.map(({ dataset, name }, i) => [`${dataset}/${name}`, i]));
+  const withFeatures = new TaskSource(images, new FeatureStore({ channels, data, places }), "train");
+  const drawn = (changes: Partial<TaskOptions>) =>
+    Array.from({ length: 40 }, (_, seed) => withFeatures.draw(Rng.seeded(seed), options(changes)));
+  for (const { name, features } of drawn({ withoutFeatures: 0 })) {
+    if (!name.includes("subject")) expect(features).toBeNull();
+    else expect(features?.every((value) => value === 0 || Math.abs(value - 1) < 1e-6)).toBe(true);
+  }
+  expect(drawn({ withoutFeatures: 1 }).every(({ features }) => features === null)).toBe(true);
+});
+
+/** What a session shows the model, by plane, with the target. */
+function written(session: Session) {
+  const planes = new Float32Array(PLANES.length * AREA);
+  const [ym, ys] = [new Float32Array(AREA), new Float32Array(AREA)];
+  session.write(planes, ym, ys, 0);
+  const plane = (name: (typeof PLANES)[number]) =>
+    planes.subarray(PLANES.indexOf(name) * AREA, (PLANES.indexOf(name) + 1) * AREA);
+  return { plane, planes, ym, ys };
+}
+
+/** An answer as the model gives them: any probability where nothing is marked by hand, and there what is marked. */
+function answer(rng: Rng, { plane }: ReturnType<typeof written>, truth: Uint8Array): Float32Array {
+  const [inside, outside] = [plane("inside"), plane("outside")];
+  const trust = rng.uniform();
+  return Float32Array.from(truth, (value, i) => {
+    if (inside[i] || outside[i]) return inside[i];
+    return rng.uniform() < trust ? value : rng.uniform();
+  });
+}
+
+/** Calls `check` with every round of many sessions. */
+function everyRound(check: (shown: ReturnType<typeof written>, task: Task, round: number, seed: number) => void): void {
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const rng = Rng.seeded(seed);
+    const task = source.draw(rng.at("task"), options());
+    const session = new Session(rng.at("session"), task, SIZE);
+    for (let round = 0; round < ROUNDS; round++) {
+      const shown = written(session);
+      check(shown, task, round, seed);
+      const said = (which: string) => answer(rng.at(which).at(round), shown, task.truth);
+      session.correct(rng.at(round), said("first"), said("picked"));
+    }
+  }
+}
+
+test("marks by hand never contradict the truth nor each other, and there is always one to go by", () => {
+  everyRound(({ plane }, { truth }, round, seed) => {
+    const [inside, outside, segmented] = [plane("inside"), plane("outside"), plane("segmented")];
+    for (let i = 0; i < AREA; i++) {
+      const where = `seed ${seed}, round ${round}, cell ${i}`;
+      if (inside[i]) expect([truth[i], outside[i]], where).toEqual([1, 0]);
+      if (outside[i]) expect(truth[i], where).toBe(0);
+    }
+    expect(segmented.includes(1)).toBe(true);
+  });
+});
+
+test("what is marked by hand is segmented as it was marked, and inside only where segmented", () => {
+  everyRound(({ plane }) => {
+    const [inside, outside] = [plane("inside"), plane("outside")];
+    const [segmented, segmentedInside] = [plane("segmented"), plane("segmentedInside")];
+    for (let i = 0; i < AREA; i++) {
+      expect(segmentedInside[i]).toBeLessThanOrEqual(segmented[i]);
+      if (inside[i]) expect(segmentedInside[i]).toBe(1);
+      if (outside[i]) expect([segmented[i], segmentedInside[i]]).toEqual([1, 0]);
+    }
+  });
+});
+
+test("the target holds all that is segmented, its labels are the truth, and a step of 1 asks for everything", () => {
+  const steps = { whole: 0, part: 0 };
+  everyRound(({ plane, ym, ys }, { truth, onImage }) => {
+    const [segmented, step] = [plane("segmented"), plane("step")[0]];
+    expect(ym.every((value, i) => value >= segmented[i])).toBe(true);
+    expect([...ys]).toEqual([...truth]);
+    if (step === 1) {
+      steps.whole++;
+      expect(ym.every((value) => value === 1)).toBe(true);
+      return;
+    }
+    steps.part++;
+    const open = segmented.reduce((sum, value, i) => sum + Number(!value && onImage[i]), 0);
+    const added = ym.reduce((sum, value, i) => sum + Number(value && !segmented[i]), 0);
+    expect(step).toBeGreaterThanOrEqual(0.1);
+    expect(step).toBeLessThanOrEqual(0.9);
+    expect(added).toBe(open === 0 ? 0 : Math.max(1, Math.round(step * open)));
+  });
+  // Three quarters of the targets are whole.
+  expect(steps.whole / (steps.whole + steps.part)).toBeGreaterThan(0.65);
+  expect(steps.whole / (steps.whole + steps.part)).toBeLessThan(0.85);
+});
+
+test("a wrong answer is nearly always followed by one more mark, in what was wrong, a right one by none", () => {
+  let corrected = 0;
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const rng = Rng.seeded(seed);
+    const task = source.draw(rng.at("task"), options());
+    const session = new Session(rng.at("session"), task, SIZE);
+    const marks = () => {
+      const { plane } = written(session);
+      return plane("inside").map((value, i) => value + plane("outside")[i]);
+    };
+    const first = marks();
+    session.correct(rng.at(0), Float32Array.from(task.truth), Float32Array.from(task.truth));
+    expect(marks()).toEqual(first);
+    const shown = answer(rng.at("answer"), written(session), task.truth).map(Math.round);
+    session.correct(rng.at(1), shown, shown);
+    const wrong = shown.map((value, i) => Number(task.onImage[i] === 1 && value !== task.truth[i]));
+    const fresh = [...marks()].map((value, i) => Number(value > first[i]));
+    expect(
+      fresh.every((value, i) => value <= wrong[i]),
+      `seed ${seed}`,
+    ).toBe(true);
+    if (count(fresh) > 0) corrected++;
+  }
+  // Of the third that is picked from several, one in five goes uncorrected.
+  expect(corrected).toBeGreaterThan(0.8 * SEEDS);
+});
+
+test("the same seed gives the same bytes, another other ones", () => {
+  const bytes = (seed: number) => {
+    const rng = Rng.seeded(seed);
+    const task = source.draw(rng.at("task"), options());
+    const session = new Session(rng.at("session"), task, SIZE);
+    session.correct(rng.at("correction"), new Float32Array(AREA), new Float32Array(AREA));
+    const { planes, ym, ys } = written(session);
+    return [...planes, ...ym, ...ys];
+  };
+  for (let seed = 0; seed < 10; seed++) expect(bytes(seed)).toEqual(bytes(seed));
+  expect(new Set(Array.from({ length: 10 }, (_, seed) => bytes(seed).join())).size).toBe(10);
+});
