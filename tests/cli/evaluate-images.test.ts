@@ -1,4 +1,4 @@
-/** `tendril evaluate --data` as a process, on made-up images with an untrained general model. */
+/** `tendril evaluate --data` as a process, on made-up images with a general model of random weights. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +7,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ANNOTATION_MEASURES } from "../../src/evaluate/index.ts";
 import { writeModelFolder } from "../../src/train/index.ts";
 import { tendril } from "../built.ts";
-import { untrainedGeneral } from "../evaluate/general-model.ts";
 import { imageOf, rectangle } from "../evaluate/masks.ts";
+import { PLAIN, randomModel } from "../model/general-models.ts";
+import { TINY_GENERAL } from "../train/made-data.ts";
 
 const GRID = { width: 40, height: 30 };
 
@@ -19,9 +20,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tendril-evaluate-"));
   model = join(folder, "model");
   data = join(folder, "data");
-  const { card, weights } = untrainedGeneral(2);
+  const { card, weights } = randomModel(2, PLAIN);
   const { format: _, weightsSha256: __, parameters: ___, ...facts } = card;
-  await writeModelFolder(model, weights, facts);
+  await writeModelFolder(model, weights, { ...facts, config: { ...TINY_GENERAL } });
   for (const [dataset, names] of Object.entries({ first: ["a__0", "b__0"], second: ["c__0"] })) {
     await mkdir(join(data, dataset, "images"), { recursive: true });
     await mkdir(join(data, dataset, "masks", "organ"), { recursive: true });
@@ -47,7 +48,7 @@ test("JSON holds every annotation and every measure by data set and overall, wit
   ]);
   const report = JSON.parse(stdout);
   const names = report.settings.map(({ name }: { name: string }) => name);
-  expect(names).toEqual([expect.stringMatching(/^untrained-2-/), "one candidate", "blank image"]);
+  expect(names).toEqual([expect.stringMatching(/^random-2-/), "one candidate", "blank image"]);
   expect(report.settings).toMatchObject([{ count: 4, isBlank: false }, { count: 1 }, { count: 4, isBlank: true }]);
   expect(report.groups.map(({ group, cases }: { group: string; cases: number }) => [group, cases])).toEqual([
     ["first", 2],
@@ -72,7 +73,7 @@ test("the table has a row for each data set and setting, and says what its colum
   expect(code).toBe(0);
   const [head, first, overall] = stdout.split("\n");
   expect(head).toMatch(/^data +cases +setting +dice@1 .* auc +noi +never +seconds +ink$/);
-  expect(first).toMatch(/^first +1 +untrained-2-[0-9a-f]{8} +0\.\d{3} /);
+  expect(first).toMatch(/^first +1 +random-2-[0-9a-f]{8} +0\.\d{3} /);
   expect(overall.replace("overall", "first  ").split(/ +/)).toEqual(first.split(/ +/));
   expect(stdout).toContain("noi      interactions to Dice 0.9; 20 when never");
 });
@@ -88,5 +89,5 @@ test("a folder without cases, damaged cases, and a general model without --data 
   expect(damaged.stderr).toContain("None of the 1 cases in");
   const disks = await tendril(["evaluate", model]);
   expect(disks).toMatchObject({ code: 2, stdout: "" });
-  expect(disks.stderr).toContain("the disks are not its experiment. Use --data.");
+  expect(disks.stderr).toContain("was not trained on disks: they are not its experiment. Use --data.");
 });

@@ -1,4 +1,4 @@
-/** `tendril speak` as a process: a whole case with an untrained general model, and what goes wrong at the start. */
+/** `tendril speak` as a process: a whole case with a general model of random weights, and what goes wrong at the start. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,8 +6,8 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeModelFolder } from "../../src/train/index.ts";
 import { finished, root, startNode, tendril } from "../built.ts";
-import { untrainedGeneral } from "../evaluate/general-model.ts";
 import { imageOf, rectangle } from "../evaluate/masks.ts";
+import { PLAIN, randomModel } from "../model/general-models.ts";
 
 const GRID = { width: 32, height: 32 };
 const VALID = rectangle(GRID, 4, 0, 24, 32);
@@ -16,7 +16,7 @@ const STROKE = rectangle(GRID, 10, 14, 9, 1);
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tendril-speak-"));
-  const { card, weights } = untrainedGeneral(2);
+  const { card, weights } = randomModel(2, PLAIN);
   const { format: _, weightsSha256: __, parameters: ___, ...facts } = card;
   await writeModelFolder(join(folder, "model"), weights, facts);
 });
@@ -70,7 +70,7 @@ test("each line gets one reply, and the process ends with its input", async () =
     ["candidates", 4],
     ["closed", 5],
   ]);
-  expect(replies[0].name).toMatch(/^untrained-2-[0-9a-f]{8}$/);
+  expect(replies[0].name).toMatch(/^random-2-[0-9a-f]{8}$/);
   const { candidates, show } = replies[3] as unknown as {
     candidates: { m: { data: string }; shown: { data: string } }[];
     show: number;

@@ -3,7 +3,7 @@ import type { Image, PartialSegmentation } from "../../src/core/index.ts";
 import { nodeRuntime } from "../../src/engine/runtime-node.ts";
 import { type Answer, emptyAnswer, handMarks, proposerMethod } from "../../src/evaluate/index.ts";
 import { createProposer, type ProposeOptions, type Proposer } from "../../src/model/index.ts";
-import { untrainedGeneral } from "./general-model.ts";
+import { PLAIN, randomModel } from "../model/general-models.ts";
 import { count, imageOf, rectangle } from "./masks.ts";
 
 const GRID = { width: 32, height: 32 };
@@ -31,10 +31,10 @@ describe("marks by hand", () => {
   });
 });
 
-describe("an untrained general model", () => {
+describe("a general model", () => {
   let proposer: Proposer;
   beforeAll(async () => {
-    proposer = await createProposer(untrainedGeneral(1), nodeRuntime({ threads: 1 }));
+    proposer = await createProposer(randomModel(1, PLAIN), nodeRuntime({ threads: 1 }));
   });
   afterAll(() => proposer.close());
 
