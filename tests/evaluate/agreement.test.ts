@@ -1,0 +1,113 @@
+/**
+ * The annotator here and the one of the peers' harness, on the same cases with the same method (`toy-method.mjs`): they differ in their
+ * random strokes alone, so they must agree within the noise of those.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Rng } from "../../src/core/index.ts";
+import {
+  type AnnotationMeasure,
+  annotate,
+  type CaseFile,
+  differences,
+  findCases,
+  type Interaction,
+  type MeasuredCase,
+  type Method,
+  measureAnnotation,
+  readCase,
+  summarise,
+} from "../../src/evaluate/index.ts";
+import { buildCommands, root } from "../built.ts";
+
+const DATA = join(root, "..", "shared", "data");
+const HARNESS = join(root, "..", "shared", "bench", "peers", "run.py");
+const PYTHON = "/usr/bin/python3";
+const DATASETS = ["busi_breast_us", "gbm_nuclei_histology", "pap_smear"];
+/** A data set. */
+const CASES = 10;
+
+/** Why the comparison cannot be made here, or null. */
+function hindrance(): string | null {
+  if (!existsSync(DATA) || !existsSync(HARNESS))
+    return "the shared data or the peers' harness are not beside the checkout";
+  const imports = spawnSync(PYTHON, ["-c", "import cv2, numpy, scipy, skimage"]);
+  return imports.status === 0 ? null : `${PYTHON} lacks numpy, scipy, OpenCV or scikit-image`;
+}
+
+interface Session {
+  /** dataset/structure/name */
+  readonly case: string;
+  readonly area: number;
+  readonly dice: readonly number[];
+  readonly used: number;
+  readonly actions: readonly string[];
+  readonly ink: readonly number[];
+}
+
+/** Sessions of the harness with the toy method. */
+async function harnessSessions(): Promise<Session[]> {
+  const folder = await mkdtemp(join(tmpdir(), "tendril-agreement-"));
+  try {
+    const out = join(folder, "sessions.json");
+    const external = `toy='${process.execPath}' '${join(root, "tests", "evaluate", "toy-method.mjs")}'`;
+    const args = ["--data", DATA, "--datasets", DATASETS.join(), "--limit", String(CASES), "--seed", "0"];
+    const { status, stderr } = spawnSync(
+      PYTHON,
+      [HARNESS, ...args, "--methods", "", "--external", external, "--out", out],
+      { encoding: "utf8" },
+    );
+    expect(status, stderr).toBe(0);
+    const { sessions, failures } = JSON.parse(readFileSync(out, "utf8"));
+    expect(failures).toEqual([]);
+    return sessions;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function asInteractions({ used, actions, ink, dice }: Session): Interaction[] {
+  const named = (action: string) => (action.startsWith("pick") ? "pick" : action.endsWith("+") ? INSIDE : OUTSIDE);
+  return Array.from({ length: used }, (_, i) => ({ action: named(actions[i]), ink: ink[i], dice: dice[i] }));
+}
+
+const INSIDE = "stroke inside";
+const OUTSIDE = "stroke outside";
+
+const keyOf = ({ dataset, structure, name }: Pick<CaseFile, "dataset" | "structure" | "name">) =>
+  `${dataset}/${structure}/${name}`;
+
+test("both annotators measure the same within noise, from the same pixels", async (context) => {
+  const why = hindrance();
+  if (why) return context.skip(why);
+  buildCommands();
+  const path = "./toy-method.mjs";
+  const { toyMethod } = (await import(path)) as { toyMethod: Method };
+  const files = await findCases(DATA, { datasets: DATASETS, split: null });
+  const ours: MeasuredCase[] = [];
+  const theirs: MeasuredCase[] = [];
+  for (const session of await harnessSessions()) {
+    const file = files.find((one) => keyOf(one) === session.case)!;
+    const task = (await readCase(file))!;
+    // A pixel that is half inside may fall either way.
+    const area = task.truth.reduce((sum, value) => sum + value, 0);
+    expect(Math.abs(area - session.area), session.case).toBeLessThanOrEqual(2);
+    const image = `${file.dataset}/${file.name}`;
+    const interactions = await annotate(toyMethod, task, Rng.seeded(0).at(session.case), 8);
+    ours.push({ image, measured: measureAnnotation(interactions) });
+    theirs.push({ image, measured: measureAnnotation(asInteractions(session)) });
+  }
+  expect(ours.length).toBeGreaterThan(20);
+  const apart = summarise(differences(ours, theirs), Rng.seeded(1));
+  for (const name of ["dice@1", "dice@3", "auc", "noi", "seconds", "ink"] satisfies AnnotationMeasure[]) {
+    const { value, low, high } = apart[name];
+    // The 95 % interval times 1.7 is one of 99.9 %: chance alone hardly ever fails the test.
+    expect(Math.abs(value), `${name} differs by ${value} [${low}, ${high}]`).toBeLessThan((1.7 * (high - low)) / 2);
+  }
+  // Narrow enough to see a difference that matters.
+  expect(apart.auc.high - apart.auc.low).toBeLessThan(0.05);
+}, 900_000);

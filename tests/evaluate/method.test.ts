@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Image, PartialSegmentation } from "../../src/core/index.ts";
+import { nodeRuntime } from "../../src/engine/runtime-node.ts";
+import { type Answer, emptyAnswer, handMarks, proposerMethod } from "../../src/evaluate/index.ts";
+import { createProposer, type ProposeOptions, type Proposer } from "../../src/model/index.ts";
+import { untrainedGeneral } from "./general-model.ts";
+import { count, imageOf, rectangle } from "./masks.ts";
+
+const GRID = { width: 32, height: 32 };
+const VALID = rectangle(GRID, 0, 6, 32, 21);
+const TRUTH = rectangle(GRID, 8, 10, 14, 10);
+const STROKE = { kind: "scribble", label: 1, pixels: rectangle(GRID, 10, 14, 9, 1) } as const;
+const OUTSIDE = { kind: "scribble", label: 0, pixels: rectangle(GRID, 12, 14, 2, 8) } as const;
+
+describe("marks by hand", () => {
+  test("a later stroke wins where two disagree", () => {
+    const { partialness, segmentation } = handMarks([STROKE, OUTSIDE], GRID);
+    expect(count(partialness)).toBe(9 + 14);
+    expect(count(segmentation)).toBe(7);
+    expect(count(handMarks([OUTSIDE, STROKE], GRID).segmentation)).toBe(9);
+  });
+
+  test("a box marks the pixels around it as outside and none inside", () => {
+    const box = { kind: "box", label: 1, pixels: TRUTH } as const;
+    const { partialness, segmentation } = handMarks([box], GRID);
+    const frame = rectangle(GRID, 7, 9, 16, 12).map((value, i) => value - TRUTH[i]);
+    expect(partialness).toEqual(frame);
+    expect(count(segmentation)).toBe(0);
+    const whole = { ...box, pixels: rectangle(GRID, 0, 0, 32, 32) };
+    expect(count(handMarks([whole], GRID).partialness)).toBe(0);
+  });
+});
+
+describe("an untrained general model", () => {
+  let proposer: Proposer;
+  beforeAll(async () => {
+    proposer = await createProposer(untrainedGeneral(1), nodeRuntime({ threads: 1 }));
+  });
+  afterAll(() => proposer.close());
+
+  const ask = async (steps: readonly number[], current: Answer, most: number) => {
+    const open = await proposerMethod(proposer, { steps, encoder: null }).open(imageOf(TRUTH, GRID), VALID);
+    return open.candidates([STROKE, OUTSIDE], current, most);
+  };
+
+  test("keeps every stroke in every candidate, is inside only where decided, and decides nothing on the padding", async () => {
+    const candidates = await ask([1], emptyAnswer(GRID), 8);
+    expect(candidates.length).toBeGreaterThan(0);
+    const hand = handMarks([STROKE, OUTSIDE], GRID);
+    for (const { partialness, segmentation, shown } of candidates) {
+      for (let i = 0; i < shown.length; i++) {
+        if (hand.partialness[i]) expect([partialness[i], segmentation[i]]).toEqual([1, hand.segmentation[i]]);
+        expect(segmentation[i]).toBeLessThanOrEqual(partialness[i]);
+        expect(partialness[i]).toBeLessThanOrEqual(VALID[i]);
+      }
+      expect(shown).toEqual(segmentation);
+    }
+  });
+
+  test("answers the same for the same image, whatever was asked between", async () => {
+    const first = await ask([1], emptyAnswer(GRID), 4);
+    await ask([0.3], { ...emptyAnswer(GRID), partialness: VALID, segmentation: TRUTH }, 8);
+    expect(await ask([1], emptyAnswer(GRID), 4)).toEqual(first);
+  });
+
+  test("refuses an image without a valid pixel", async () => {
+    const open = proposerMethod(proposer, { steps: [1], encoder: null }).open(
+      imageOf(TRUTH, GRID),
+      new Uint8Array(1024),
+    );
+    await expect(open).rejects.toThrow("No pixel of the image is valid");
+  });
+});
+
+describe("what the proposer is asked", () => {
+  interface Question {
+    readonly image: Image;
+    readonly partial: PartialSegmentation;
+    readonly options: ProposeOptions;
+  }
+  /** Answers nothing and keeps the questions. */
+  function listener(questions: Question[]): Proposer {
+    return {
+      name: "listener",
+      usesFeatures: true,
+      encode: async (image) => Float32Array.of(image.width, image.height),
+      propose: async (image, partial, options) => {
+        questions.push({ image, partial, options });
+        return [];
+      },
+      close: async () => undefined,
+    };
+  }
+
+  test("is the part that is no padding, the strokes over what was taken, features and a window on whole pixels", async () => {
+    const questions: Question[] = [];
+    const method = proposerMethod(listener(questions), { steps: [1], encoder: new Uint8Array(1) });
+    const open = await method.open(imageOf(TRUTH, GRID), VALID);
+    await open.candidates([STROKE, OUTSIDE], { ...emptyAnswer(GRID), partialness: VALID, segmentation: TRUTH }, 8);
+    const [{ image, partial, options }] = questions;
+    expect([image.width, image.height, image.data[0]]).toEqual([32, 21, 40]);
+    expect(count(partial.partialness)).toBe(32 * 21);
+    // All of what was taken but the six rows of the outside stroke, two pixels wide, that lie in it.
+    expect(count(partial.segmentation)).toBe(14 * 10 - 6 * 2);
+    expect(count(options.byHand!)).toBe(9 + 14);
+    expect(options).toMatchObject({ count: 8, step: 1, window: { x: expect.closeTo(0), y: -5, size: 32 } });
+    expect(options.features).toEqual(Float32Array.of(32, 21));
+  });
+
+  test("is shared among several steps, no more than there are candidates", async () => {
+    const questions: Question[] = [];
+    const open = await proposerMethod(listener(questions), { steps: [0.2, 0.5, 1], encoder: null }).open(
+      imageOf(TRUTH, GRID),
+      VALID,
+    );
+    await open.candidates([STROKE], emptyAnswer(GRID), 8);
+    await open.candidates([STROKE], emptyAnswer(GRID), 1);
+    expect(questions.map(({ options }) => [options.step, options.count])).toEqual([
+      [0.2, 3],
+      [0.5, 3],
+      [1, 2],
+      [0.2, 1],
+    ]);
+    expect(questions[0].options.features).toBeUndefined();
+  });
+});
