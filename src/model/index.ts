@@ -1,4 +1,5 @@
 /** Encoder, decoder, loss and candidates. */
+export { withLatentScale } from "./candidate-decoder.ts";
 export { compare, type ImageMaps, imageMaps, marksByHand, PLANES } from "./comparison.ts";
 export * from "./decoder.ts";
 export { drawFromPrior } from "./draw.ts";

@@ -35,7 +35,6 @@ export function generalWork(
     model: compileTraining("general", describeGeneralLoss(count, shape, config.loss), optimiserOf(config)),
     dataSha256: hashOf(images),
     cycle: CYCLE,
-    fixed: projection,
     async batch(step) {
       stream ??= new SampleStream(order, rng.at("samples"), step);
       const batch = await stream.batch(step);
@@ -60,6 +59,8 @@ export function generalWork(
       // The last round of a cycle has no correction after it.
       stream?.answered(step, shown.data);
     },
+    // The features' projection is not trained, but the model is of no use without it.
+    published: (weights) => new Map([...weights, ...[...projection].map(([name, { data }]) => [name, data] as const)]),
     close: async () => {
       await stream?.close();
     },
