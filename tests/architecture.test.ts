@@ -124,7 +124,8 @@ const PUBLIC: Readonly<Record<string, string>> = {
     WeightsError Window boxOf candidatesOnnx compare constrain createProposer decoder describeGeneralLoss
     describePaperDecoder describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder generalShape imageMaps
     loadNetworks marksByHand modelCard namedTensors paperDecoderOnnx paperParameters parseModel partialLoss
-    placeWindow readSafetensors shapeOf trunkOnnx writeSafetensors`,
+    placeWindow readSafetensors shapeOf trunkOnnx withLatentScale
+    writeSafetensors`,
 };
 
 describe("the package", () => {
