@@ -227,7 +227,8 @@ test("the loss is its terms with their weights, and its gradient agrees with fin
 
     // Along random directions within each tensor: all paths at once, and a slope large enough for float32.
     const rng = Rng.seeded(8);
-    const step = 2 ** -10;
+    // A kink of ReLU or max pooling may lie within one step; it does not lie within all of them, and no step agrees with a wrong gradient.
+    const steps = [2 ** -6, 2 ** -7, 2 ** -8, 2 ** -9, 2 ** -10, 2 ** -11];
     let start = 0;
     let checked = 0;
     const length = Math.sqrt(gradient.data.reduce((sum, value) => sum + value * value, 0));
@@ -240,11 +241,11 @@ test("the loss is its terms with their weights, and its gradient agrees with fin
       const expected = direction.reduce((sum, value, k) => sum + (value / scale) * gradient.data[k], 0);
       const moved = async (by: number) =>
         (await run(at.map((value, k) => value + (by * direction[k]) / scale))).loss.data[0];
-      const slope = ((await moved(step)) - (await moved(-step))) / (2 * step);
-      // The loss is about 5 and known to 5e-7, so a slope to 3e-4; ReLU and max pooling bend on the way.
-      expect(Math.abs(slope - expected), `${name}: ${slope} for ${expected}`).toBeLessThan(
-        2e-3 + 0.03 * Math.abs(expected),
-      );
+      const slopes: number[] = [];
+      for (const step of steps) slopes.push(((await moved(step)) - (await moved(-step))) / (2 * step));
+      // The loss is known to 7 digits, so that small steps drown in rounding and large ones in curvature.
+      const off = Math.min(...slopes.map((slope) => Math.abs(slope - expected)));
+      expect(off, `${name}: ${slopes} for ${expected}`).toBeLessThan(2e-3 + 0.03 * Math.abs(expected));
       if (Math.abs(expected) > 0.02) checked++;
       start += size;
     }
