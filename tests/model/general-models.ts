@@ -13,12 +13,9 @@ export function randomModel(seed: number, shape: GeneralShape): Model {
   const rng = Rng.seeded(seed);
   const specs = parametersOf(describeGeneralLoss(1, shape, LOSS));
   const flat = initialValues(specs, rng.at("weights"));
+  const weights = splitFlat(specs, flat);
   // Biases start at 0, and would stay out of every test.
-  const noise = rng.at("noise").normals(flat.length);
-  const weights = splitFlat(
-    specs,
-    flat.map((value, i) => value + 0.05 * noise[i]),
-  );
+  for (const [name, values] of weights) if (name.endsWith(".bias")) values.set(rng.at(name).normals(values.length));
   if (shape.features > 0)
     for (const { name, shape: dims } of projectionShapes(shape.features))
       weights.set(name, rng.at(name).normals(dims.reduce((size, dim) => size * dim, 1)));
