@@ -122,7 +122,7 @@ test("standard output holds the model's folder alone, and standard error the ter
   const { stdout, stderr } = leftAlone;
   expect(stdout).toBe(`${join(folder, "model")}\n`);
   expect(stderr).toMatch(
-    /80\/80 {2}took \d+ s {2}\d+ samples\/s {2}\(\d+ % waiting\) {2}loss \d\.\d{3}: segmentation \d\.\d\d, partialness \d\.\d\d, divergence \d+\.\d\d/,
+    /80\/80 {2}took \d+ s {2}\d+ samples\/s \(\d+ % waiting\) {2}loss \d\.\d{3}: segmentation \d\.\d\d, partialness \d\.\d\d, divergence \d+\.\d\d/,
   );
   expect((await readFile(join(folder, "metrics.jsonl"), "utf8")).trim().split("\n")).toHaveLength(4);
 });
