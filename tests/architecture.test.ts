@@ -119,12 +119,13 @@ const PUBLIC: Readonly<Record<string, string>> = {
     shift sigmoid silu sizeOf slice softmax softplus splitFlat sqrt square sub sum sumTo swapLast tanh transpose
     upsampleBilinear upsampleNearest wrapSession`,
   "./model": `
-    Candidate CellProbabilities Decoded FEATURE_CELLS GeneralNetworks GeneralShape ImageFeatures ImageMaps LATENT_SIZE
+    Candidate CellProbabilities Decoded ENCODER_CHANNELS FEATURE_CELLS GeneralNetworks GeneralShape ImageFeatures ImageMaps LATENT_SIZE
     LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE PLANES PROJECTION Posterior ProposeOptions Proposer
     WeightsError Window boxOf candidatesOnnx compare constrain createProposer decoder describeGeneralLoss
-    describePaperDecoder describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder generalShape imageMaps
+    describePaperDecoder describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder encoderChannels generalShape imageMaps
     loadNetworks marksByHand modelCard namedTensors paperDecoderOnnx paperParameters parseModel partialLoss
-    placeWindow readSafetensors shapeOf trunkOnnx writeSafetensors`,
+    placeWindow project readSafetensors shapeOf trunkOnnx withLatentScale
+    writeSafetensors`,
 };
 
 describe("the package", () => {

@@ -33,7 +33,7 @@ const trained = await readModelFolder(model);
 const shape = trained.card.config.model;
 const images = await loadAnnotatedImages(data, ["synthseg_labelmaps"]);
 const held = { ...images, items: images.items.filter(({ split, kind }) => split === "validation" && kind === "image") };
-const { features } = await loadFeatures(held, shape.features);
+const { features } = await loadFeatures(held, shape.features, { runtime: nodeRuntime({ threads: 1 }) });
 const store = features && new FeatureStore(features);
 const networks = await loadNetworks(trained, nodeRuntime({ threads: 1 }));
 

@@ -48,6 +48,19 @@ export function decodeCandidates(graph: Graph, { fine, middle, coarse }: Trunk, 
   };
 }
 
+/**
+ * The weights of a decoder that makes of z what this one makes of `scale` z: its candidates for z ~ N(0, I) are those of a prior that is
+ * `scale` times as wide. Between two worlds lies a seam of torn candidates; further out there are fewer of them, and rarer worlds are met.
+ * The posterior is left as it is: nothing draws from it after training.
+ */
+export function withLatentScale(weights: ReadonlyMap<string, Float32Array>, scale: number): Map<string, Float32Array> {
+  return new Map(
+    [...weights].map(([name, data]) => [name, LATENT_WEIGHTS.has(name) ? data.map((value) => scale * value) : data]),
+  );
+}
+
+const LATENT_WEIGHTS: ReadonlySet<string> = new Set(["decoder.coarse.film.weight", "decoder.middle.film.weight"]);
+
 /** x * (1 + gain(z)) + bias(z), by channel: [T N, C, H, W] from x [N, C, H, W] */
 function modulate(graph: Graph, name: string, x: Var, code: Var, times: number): Var {
   const [n, channels, height, width] = x.shape;

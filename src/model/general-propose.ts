@@ -113,7 +113,12 @@ async function look(
     features: features ? windowFeatures(features, image, window, size / 2) : null,
   };
   const answers = await networks.answer(question, rng.at("latents").normals(GENERAL_DRAWS * latent));
-  return { window, answers, byHand: drawn.xm, onImage: reading.onImage };
+  return { window, answers: answers.map(whereSegmented), byHand: drawn.xm, onImage: reading.onImage };
+}
+
+/** The network says how likely a pixel is inside, segmented or not; a candidate is inside only where it is segmented: s = p_s m. */
+function whereSegmented({ partialness, segmentation }: CellProbabilities): CellProbabilities {
+  return { partialness, segmentation: Float32Array.from(segmentation, (value, i) => value * partialness[i]) };
 }
 
 /** A closer window shows what was found with this much room, */
@@ -203,7 +208,11 @@ function differs(candidate: PartialSegmentation, partial: PartialSegmentation, b
 
 export interface GeneralNetworks {
   readonly shape: GeneralShape;
-  /** Probabilities on the window's cells for z = 0, then for each latent. @param latents  [draws, latent] */
+  /**
+   * Probabilities on the window's cells for z = 0, then for each latent; that of inside is for the whole window, segmented or not.
+   *
+   * @param latents  [draws, latent]
+   */
   answer(question: Question, latents: Float32Array): Promise<CellProbabilities[]>;
   close(): Promise<void>;
 }

@@ -79,7 +79,7 @@ export async function loadAnnotatedImages(
     const one = await named(refused, () => readSource(source, refused));
     if (one) read.push(one);
   }
-  onProgress(sources.length, sources.length);
+  if (sources.length > 0) onProgress(sources.length, sources.length);
   if (!read.some(({ masks }) => masks.length > 0)) {
     const why = refused.length > 0 ? ` ${refused.length} files were left out, the first: ${refused[0]}` : "";
     throw new DataError(

@@ -87,6 +87,8 @@ const disks = z.strictObject({
     message: `size must be ${PAPER_SIZE} and features 0: the disks are images of that size, and no encoder sees them`,
   }),
   loss: generalLoss,
+  /** How much wider than in training the published decoder spreads its latents (`withLatentScale`); 1 leaves them. */
+  latentScale: z.number().min(0.1).max(10),
 });
 
 const general = z.strictObject({

@@ -4,7 +4,15 @@
  */
 import { Rng } from "../core/index.ts";
 import { compileTraining } from "../engine/index.ts";
-import { compare, describeGeneralLoss, imageMaps, marksByHand, PAPER_SIZE, PLANES } from "../model/index.ts";
+import {
+  compare,
+  describeGeneralLoss,
+  imageMaps,
+  marksByHand,
+  PAPER_SIZE,
+  PLANES,
+  withLatentScale,
+} from "../model/index.ts";
 import { drawBatch, makeDiskSet, type PartialBatch } from "../synth/index.ts";
 import { type DisksConfig, optimiserOf } from "./config.ts";
 import { dataSha256 } from "./paper-work.ts";
@@ -23,7 +31,6 @@ export function disksWork(config: DisksConfig, rng: Rng): TrainingWork {
     model: compileTraining("disks", describeGeneralLoss(count, shape, loss), optimiserOf(config)),
     dataSha256: dataSha256(set),
     cycle: 1,
-    fixed: new Map(),
     async batch(step) {
       const batch = drawBatch(rng.at("batches").at(step), set, count, PAPER_SIZE, data.pairs);
       const planes = new Float32Array(count * PLANES.length * AREA);
@@ -49,6 +56,7 @@ export function disksWork(config: DisksConfig, rng: Rng): TrainingWork {
       };
     },
     answered: () => undefined,
+    published: (weights) => withLatentScale(weights, config.latentScale),
     close: async () => undefined,
   };
 }

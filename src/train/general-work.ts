@@ -35,7 +35,6 @@ export function generalWork(
     model: compileTraining("general", describeGeneralLoss(count, shape, config.loss), optimiserOf(config)),
     dataSha256: hashOf(images),
     cycle: CYCLE,
-    fixed: projection,
     async batch(step) {
       stream ??= new SampleStream(order, rng.at("samples"), step);
       const batch = await stream.batch(step);
@@ -59,6 +58,8 @@ export function generalWork(
     answered(step, { shown, picked = shown }) {
       stream?.answered(step, { shown: shown.data, picked: picked.data });
     },
+    // The features' projection is not trained, but the model is of no use without it.
+    published: (weights) => new Map([...weights, ...[...projection].map(([name, { data }]) => [name, data] as const)]),
     close: async () => {
       await stream?.close();
     },

@@ -183,14 +183,13 @@ async function claimFolder(folder: string, text: string, found: Checkpoint | nul
 
 async function publish(
   config: TrainingConfig,
-  { model, dataSha256, fixed }: TrainingWork,
+  { model, dataSha256, published }: TrainingWork,
   state: TrainingState,
   folder: string,
   runtime: string,
 ): Promise<string> {
   const path = join(folder, "model");
-  const weights = new Map(splitFlat(model.parameters, state.average ?? state.parameters));
-  for (const [name, { data }] of fixed) weights.set(name, data);
+  const weights = published(splitFlat(model.parameters, state.average ?? state.parameters));
   await writeModelFolder(path, weights, {
     name: config.name,
     kind: config.kind,

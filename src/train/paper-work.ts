@@ -14,12 +14,12 @@ export function paperWork(config: PaperConfig, rng: Rng): TrainingWork {
     model: compileTraining("paper", describePaperLoss(config.batch, config.loss), optimiserOf(config)),
     dataSha256: dataSha256(set),
     cycle: 1,
-    fixed: new Map(),
     async batch(step) {
       const batch = drawBatch(rng.at("batches").at(step), set, config.batch, PAPER_SIZE, config.data.pairs);
       return { tensors: batchTensors(batch, rng.at("noise").at(step)), names: batch.indices };
     },
     answered: () => undefined,
+    published: (weights) => weights,
     close: async () => undefined,
   };
 }

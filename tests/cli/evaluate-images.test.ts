@@ -44,7 +44,7 @@ test("JSON holds every annotation and every measure by data set and overall, wit
   const { code, stdout, stderr } = await evaluate("-k", "4", "--single", "--blank", "--json");
   expect([code, stderr]).toEqual([
     0,
-    "left out: second/masks/organ/c__0.png is no image that this version knows: it begins with the bytes 6e 6f 74 20, and a PNG with 89 50 4e 47. Save the image as PNG and open that.\n",
+    "left out: second/masks/organ/c__0.png is a text file, and this version opens PNG images only. Open the image itself, saved as PNG.\n",
   ]);
   const report = JSON.parse(stdout);
   const names = report.settings.map(({ name }: { name: string }) => name);

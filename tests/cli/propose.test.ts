@@ -8,7 +8,7 @@ import { Rng, visitStroke } from "../../src/core/index.ts";
 import { decodeImage, encodeLabels } from "../../src/image/index.ts";
 import type { Model } from "../../src/model/index.ts";
 import { writeModelFolder } from "../../src/train/index.ts";
-import { untrainedGeneral } from "../evaluate/general-model.ts";
+import { PLAIN, randomModel } from "../model/general-models.ts";
 import { initialModel } from "../model/models.ts";
 
 const GRID = { width: 75, height: 50 };
@@ -36,7 +36,7 @@ beforeAll(async () => {
   writeFileSync(at("larger.png"), encodeLabels(new Uint8Array(76 * 50).fill(1), { width: 76, height: 50 }));
   writeFileSync(at("text.png"), "not a picture");
   await writeModel("model", initialModel(3));
-  await writeModel("general", untrainedGeneral(6));
+  await writeModel("general", randomModel(6, PLAIN));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -82,6 +82,7 @@ describe("what the proposer is asked", () => {
   function listener(questions: Question[]): Proposer {
     return {
       name: "listener",
+      draws: 1,
       usesFeatures: true,
       encode: async (image) => Float32Array.of(image.width, image.height),
       propose: async (image, partial, options) => {

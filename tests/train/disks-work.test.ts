@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
 import { nodeRuntime } from "../../src/engine/runtime-node.ts";
 import { evaluateOnDisks, heldOut } from "../../src/evaluate/index.ts";
-import { type Model, PLANES } from "../../src/model/index.ts";
+import { imageMaps, loadNetworks, type Model, marksByHand, PLANES } from "../../src/model/index.ts";
 import { makeDiskSet, unionOf } from "../../src/synth/index.ts";
 import { type DisksConfig, disksWork, parseConfig, readModelFolder, train } from "../../src/train/index.ts";
 import { placeForRuns, resultOf, TINY } from "./tiny.ts";
@@ -16,6 +16,7 @@ const CONFIG: DisksConfig = {
   kind: "disks",
   model: { size: 32, widths: [4, 4, 4, 4, 4], features: 0, latent: 2 },
   loss: { beta0: 0.3, betaKl: 0.02, betaMean: 1, betaBest: 1, draws: 2 },
+  latentScale: 1,
 };
 const AREA = 32 * 32;
 const runtime = nodeRuntime({ threads: 1 });
@@ -94,6 +95,32 @@ test("its candidates keep the input, are inside only where segmented, and are as
       ).toBe(true);
     }
   }
+});
+
+test("a latent scale of 2 makes of z what the decoder makes of 2 z without it", async () => {
+  const wide = disksWork({ ...CONFIG, latentScale: 2 }, Rng.seeded(1)).published(model.weights);
+  const plain = disksWork(CONFIG, Rng.seeded(1)).published(model.weights);
+  expect(plain).toEqual(model.weights);
+  const rng = Rng.seeded(2);
+  const maps = imageMaps(rng.normals(AREA), new Uint8Array(AREA).fill(1), { width: 32, height: 32 });
+  const partial = {
+    partialness: Uint8Array.from({ length: AREA }, (_, i) => Number(i < 40)),
+    segmentation: new Uint8Array(AREA),
+  };
+  const question = { maps, marks: marksByHand(partial), step: 0.5, features: null };
+  const latents = rng.normals(3 * CONFIG.model.latent);
+  const answers = async (weights: Model["weights"], z: Float32Array) => {
+    const networks = await loadNetworks({ ...model, weights }, runtime, 3);
+    const found = await networks.answer(question, z);
+    await networks.close();
+    return found;
+  };
+  const doubled = await answers(
+    plain,
+    latents.map((value) => 2 * value),
+  );
+  expect(await answers(wide, latents)).toEqual(doubled);
+  expect(await answers(plain, latents)).not.toEqual(doubled);
 });
 
 test("the step that is asked for reaches the networks", async () => {

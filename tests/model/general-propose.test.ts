@@ -1,0 +1,182 @@
+/** Candidates of the general model on whatever it is given: marks by hand stay, answers are sound, and nothing makes it fail. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { emptyPartial, type Grid, type Image, type PartialSegmentation, Rng } from "../../src/core/index.ts";
+import { nodeRuntime } from "../../src/engine/runtime-node.ts";
+import { type Candidate, createProposer, type ProposeOptions, type Proposer } from "../../src/model/index.ts";
+import { PLAIN, randomModel, WITH_FEATURES } from "./general-models.ts";
+
+let plain: Proposer;
+let featured: Proposer;
+
+beforeAll(async () => {
+  const runtime = nodeRuntime({ threads: 1 });
+  plain = await createProposer(randomModel(1, PLAIN), runtime);
+  featured = await createProposer(randomModel(2, WITH_FEATURES), runtime);
+});
+afterAll(async () => {
+  await plain.close();
+  await featured.close();
+});
+
+type Draw = (x: number, y: number, rng: Rng) => number;
+
+function imageOf({ width, height }: Grid, maximum: 255 | 65535, draw: Draw): Image {
+  const rng = Rng.seeded(3);
+  const values = Array.from({ length: width * height }, (_, i) => draw(i % width, Math.floor(i / width), rng));
+  return { width, height, maximum, data: maximum === 255 ? Uint8Array.from(values) : Uint16Array.from(values) };
+}
+
+type Mark = (x: number, y: number) => "inside" | "outside" | null;
+
+function marksOn(grid: Grid, mark: Mark): PartialSegmentation {
+  const partial = emptyPartial(grid);
+  for (let i = 0; i < partial.partialness.length; i++) {
+    const drawn = mark(i % grid.width, Math.floor(i / grid.width));
+    partial.partialness[i] = Number(drawn !== null);
+    partial.segmentation[i] = Number(drawn === "inside");
+  }
+  return partial;
+}
+
+/** What a candidate must be, whatever was asked. */
+function expectSound(candidates: readonly Candidate[], image: Grid, partial: PartialSegmentation, count: number): void {
+  expect(candidates.length).toBeLessThanOrEqual(count);
+  for (const [place, { box, partial: candidate, support, added }] of candidates.entries()) {
+    expect([candidate.width, candidate.height]).toEqual([box.width, box.height]);
+    expect(box.x >= 0 && box.y >= 0 && box.x + box.width <= image.width && box.y + box.height <= image.height).toBe(
+      true,
+    );
+    expect(support > 0 && support <= 1).toBe(true);
+    let [changed, fresh, inside, outside] = [0, 0, 0, 0];
+    for (let i = 0; i < candidate.partialness.length; i++) {
+      const p = (box.y + Math.floor(i / box.width)) * image.width + box.x + (i % box.width);
+      const [m, s] = [candidate.partialness[i], candidate.segmentation[i]];
+      if (s > m || m > 1) changed++;
+      if (partial.partialness[p] && (m !== 1 || s !== partial.segmentation[p])) changed++;
+      if (!m || partial.partialness[p]) continue;
+      fresh++;
+      if (s) inside++;
+      else outside++;
+    }
+    expect(changed, "marks by hand that are gone, and pixels inside that are not segmented").toBe(0);
+    // The likeliest is offered even when it adds nothing.
+    if (place > 0) expect(fresh).toBeGreaterThan(0);
+    expect(added).toEqual({ inside, outside });
+  }
+}
+
+async function ask(
+  proposer: Proposer,
+  image: Image,
+  partial: PartialSegmentation,
+  options: Partial<ProposeOptions> = {},
+) {
+  const candidates = await proposer.propose(image, partial, { count: 8, rng: Rng.seeded(1), ...options });
+  expectSound(candidates, image, partial, options.count ?? 8);
+  return candidates;
+}
+
+const GRID = { width: 50, height: 37 };
+const disk: Draw = (x, y, rng) => (Math.hypot(x - 25, y - 18) < 10 ? 180 : 60) + rng.below(20);
+const stroke: Mark = (x, y) =>
+  y === 18 && x > 20 && x < 30 ? "inside" : x === 3 && y > 5 && y < 30 ? "outside" : null;
+
+const IMAGES: [what: string, image: Image][] = [
+  ["a disk", imageOf(GRID, 255, disk)],
+  ["one that is black", imageOf(GRID, 255, () => 0)],
+  ["one that is white at 16 bits", imageOf(GRID, 65535, () => 65535)],
+  ["noise", imageOf(GRID, 255, (_, __, rng) => rng.below(256))],
+  ["the extremes of 16 bits in turn", imageOf(GRID, 65535, (x, y) => 65535 * ((x + y) % 2))],
+  ["one bright pixel at 16 bits", imageOf(GRID, 65535, (x, y) => (x === 25 && y === 18 ? 65535 : 0))],
+];
+
+const MARKS: [what: string, mark: Mark][] = [
+  ["a stroke inside and one outside", stroke],
+  ["nothing", () => null],
+  ["one pixel", (x, y) => (x === 25 && y === 18 ? "inside" : null)],
+  ["one pixel outside, in the corner", (x, y) => (x === 0 && y === 0 ? "outside" : null)],
+  ["the whole image inside", () => "inside"],
+  ["the whole image outside", () => "outside"],
+  ["inside and outside pixel by pixel", (x, y) => ((x + y) % 2 ? "inside" : "outside")],
+];
+
+for (const [what, image] of IMAGES)
+  test.each(MARKS)(
+    `on ${what}, marked with %s, candidates are sound, and the same when asked again`,
+    async (_, mark) => {
+      const partial = marksOn(image, mark);
+      for (const proposer of [plain, featured]) {
+        const candidates = await ask(proposer, image, partial);
+        expect(await ask(proposer, image, partial)).toEqual(candidates);
+      }
+    },
+  );
+
+test("where everything is marked by hand there is nothing to add", async () => {
+  for (const mark of [MARKS[4][1], MARKS[5][1], MARKS[6][1]]) {
+    const candidates = await ask(plain, IMAGES[0][1], marksOn(GRID, mark));
+    expect(candidates.map(({ added }) => added)).toEqual([{ inside: 0, outside: 0 }]);
+  }
+});
+
+test("one candidate, all of 64, and any step are answered; 0, 65, half a candidate and a step of 0 or 2 are refused", async () => {
+  const image = IMAGES[0][1];
+  const partial = marksOn(GRID, stroke);
+  expect(await ask(plain, image, partial, { count: 1 })).toHaveLength(1);
+  const many = await ask(plain, image, partial, { count: 64 });
+  expect(many.length).toBeGreaterThan(1);
+  // The likeliest is the same however many are wanted.
+  expect(many[0].partial).toEqual((await ask(plain, image, partial, { count: 1 }))[0].partial);
+  for (const step of [0.01, 0.5, 1]) await ask(plain, image, partial, { step });
+  for (const count of [0, 65, 1.5]) await expect(ask(plain, image, partial, { count })).rejects.toThrow(/candidates/);
+  for (const step of [0, 2, -1, Number.NaN]) await expect(ask(plain, image, partial, { step })).rejects.toThrow(/step/);
+});
+
+test.each([
+  [16, 16],
+  [1, 1],
+  [1, 40],
+  [300, 2],
+  [1500, 1100],
+])("an image of %d x %d is answered", async (width, height) => {
+  const image = imageOf({ width, height }, 255, (x, y, rng) => (x < width / 2 ? 50 : 150) + (y % 7) + rng.below(10));
+  const [middleX, middleY] = [width >> 1, height >> 1];
+  await ask(
+    plain,
+    image,
+    marksOn(image, (x, y) => (Math.abs(x - middleX) <= 3 && y === middleY ? "inside" : null)),
+  );
+});
+
+test("candidates differ from each other, and the likeliest but the first come first", async () => {
+  const candidates = await ask(plain, IMAGES[0][1], marksOn(GRID, stroke));
+  const drawn = candidates.map(
+    ({ partial, box }) => `${box.x} ${box.y} ${partial.segmentation.join("")} ${partial.partialness.join("")}`,
+  );
+  expect(new Set(drawn).size).toBe(drawn.length);
+  const supports = candidates.slice(1).map(({ support }) => support);
+  expect(supports).toEqual(supports.toSorted((a, b) => b - a));
+});
+
+test("what was taken and not drawn by hand may be revised; what was drawn stays", async () => {
+  const image = IMAGES[0][1];
+  const hand = marksOn(GRID, stroke);
+  const taken = marksOn(GRID, (x, y) => stroke(x, y) ?? (x > 35 ? "inside" : null));
+  const candidates = await plain.propose(image, taken, { count: 8, rng: Rng.seeded(1), byHand: hand.partialness });
+  expect(candidates.length).toBeGreaterThan(0);
+  for (const { box, partial } of candidates)
+    for (let i = 0; i < partial.partialness.length; i++) {
+      const p = (box.y + Math.floor(i / box.width)) * image.width + box.x + (i % box.width);
+      if (hand.partialness[p])
+        expect([partial.partialness[i], partial.segmentation[i]]).toEqual([1, hand.segmentation[p]]);
+    }
+});
+
+test("features change the answer of a model that reads them, and a model that reads none says so", async () => {
+  const image = IMAGES[0][1];
+  const partial = marksOn(GRID, stroke);
+  expect([plain.usesFeatures, featured.usesFeatures]).toEqual([false, true]);
+  const features = Rng.seeded(5).normals(WITH_FEATURES.features * 64 * 64);
+  const [without, given] = [await ask(featured, image, partial), await ask(featured, image, partial, { features })];
+  expect(given).not.toEqual(without);
+});
