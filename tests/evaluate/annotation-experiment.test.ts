@@ -28,6 +28,7 @@ afterAll(() => rm(folder, { recursive: true }));
 function timid(encoded: number[]): Proposer {
   return {
     name: "timid",
+    draws: 1,
     usesFeatures: true,
     encode: async ({ data }) => {
       encoded.push(Math.max(...data));
