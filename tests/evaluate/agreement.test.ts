@@ -8,10 +8,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { caseOf, type HarnessSession, interactionsOf, parseSessions } from "../../bench/agreement.ts";
 import { Rng } from "../../src/core/index.ts";
 import {
   annotate,
-  type CaseFile,
   estimate,
   findCases,
   type Interaction,
@@ -39,18 +39,8 @@ function hindrance(): string | null {
   return imports.status === 0 ? null : `${PYTHON} lacks numpy, scipy, OpenCV or scikit-image`;
 }
 
-interface Session {
-  /** dataset/structure/name */
-  readonly case: string;
-  readonly area: number;
-  readonly dice: readonly number[];
-  readonly used: number;
-  readonly actions: readonly string[];
-  readonly ink: readonly number[];
-}
-
 /** Sessions of the harness with the toy method. */
-async function harnessSessions(): Promise<Session[]> {
+async function harnessSessions(): Promise<HarnessSession[]> {
   const folder = await mkdtemp(join(tmpdir(), "tendril-agreement-"));
   try {
     const out = join(folder, "sessions.json");
@@ -62,24 +52,11 @@ async function harnessSessions(): Promise<Session[]> {
       { encoding: "utf8" },
     );
     expect(status, stderr).toBe(0);
-    const { sessions, failures } = JSON.parse(readFileSync(out, "utf8"));
-    expect(failures).toEqual([]);
-    return sessions;
+    return parseSessions(readFileSync(out, "utf8"));
   } finally {
     await rm(folder, { recursive: true });
   }
 }
-
-function asInteractions({ used, actions, ink, dice }: Session): Interaction[] {
-  const named = (action: string) => (action.startsWith("pick") ? "pick" : action.endsWith("+") ? INSIDE : OUTSIDE);
-  return Array.from({ length: used }, (_, i) => ({ action: named(actions[i]), ink: ink[i], dice: dice[i] }));
-}
-
-const INSIDE = "stroke inside";
-const OUTSIDE = "stroke outside";
-
-const keyOf = ({ dataset, structure, name }: Pick<CaseFile, "dataset" | "structure" | "name">) =>
-  `${dataset}/${structure}/${name}`;
 
 test("both annotators measure the same within noise, from the same pixels", async (context) => {
   const why = hindrance();
@@ -90,12 +67,12 @@ test("both annotators measure the same within noise, from the same pixels", asyn
   const files = await findCases(DATA, { datasets: DATASETS, split: null });
   const apart: Apart[] = [];
   for (const session of await harnessSessions()) {
-    const file = files.find((one) => keyOf(one) === session.case)!;
+    const file = files.find((one) => caseOf(one) === session.case)!;
     const task = (await readCase(file))!;
     // A pixel that is half inside may fall either way.
     const area = task.truth.reduce((sum, value) => sum + value, 0);
     expect(Math.abs(area - session.area), session.case).toBeLessThanOrEqual(2);
-    const theirs = measuresOf(asInteractions(session));
+    const theirs = measuresOf(interactionsOf(session));
     const image = `${file.dataset}/${file.name}`;
     for (let repeat = 0; repeat < REPEATS; repeat++) {
       const rng = Rng.seeded(repeat).at(session.case);
