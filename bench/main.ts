@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { wholeNumber } from "../src/cli/options.ts";
 import { TendrilError } from "../src/core/index.ts";
 import { shippedModelFolder } from "../src/train/index.ts";
+import { agreementTable, benchAgreement } from "./agreement.ts";
 import { benchEngine } from "./engine.ts";
 import { benchPropose, proposeTable } from "./propose.ts";
 import { engineTable } from "./report.ts";
@@ -27,6 +28,17 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action(async (model: string | undefined, { json }: { json: boolean }) => {
       const result = await benchPropose(model ?? shippedModelFolder(), (what) => console.error(what));
       console.log(json ? JSON.stringify(result, null, 2) : proposeTable(result));
+    });
+  program
+    .command("agreement")
+    .description("the simulated annotator beside the peers' harness, which has recorded sessions of the same model")
+    .argument("<sessions>", "what the harness wrote with --out, run with 'ours=tendril speak --model MODEL' alone")
+    .requiredOption("--data <folder>", "the images that it was run on")
+    .option("--model <folder>", "a trained model's folder, or the name of a shipped one", "general")
+    .option("--json", "print one JSON object instead of a table", false)
+    .action(async (sessions: string, { data, model, json }: { data: string; model: string; json: boolean }) => {
+      const result = await benchAgreement(sessions, data, model);
+      console.log(json ? JSON.stringify(result, null, 2) : agreementTable(result));
     });
   try {
     await program.parseAsync([...argv]);

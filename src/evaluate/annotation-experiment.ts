@@ -1,6 +1,6 @@
 /** Settings of a method, each set to the same cases with the same annotator: what they reach, and how they differ. */
-import { type Rng, TendrilError } from "../core/index.ts";
-import type { Proposer } from "../model/index.ts";
+import { type Image, type Rng, TendrilError } from "../core/index.ts";
+import type { ImageFeatures, Proposer } from "../model/index.ts";
 import {
   type AnnotationMeasure,
   differences,
@@ -47,6 +47,8 @@ export async function annotateAll(
   rng: Rng,
   onCase: (done: number) => void = () => undefined,
 ): Promise<Annotations> {
+  const kept = new Map(settings.map(({ proposer }) => [proposer, keepingFeatures(proposer)]));
+  const asked = settings.map((setting) => ({ ...setting, proposer: kept.get(setting.proposer)! }));
   const cases: AnnotatedCase[] = [];
   const refused: string[] = [];
   let tooSmall = 0;
@@ -57,11 +59,27 @@ export async function annotateAll(
       refused.push(error.message);
       return undefined;
     });
-    if (one) cases.push(await annotateCase(settings, one, rng));
+    if (one) cases.push(await annotateCase(asked, one, rng));
     else if (one === null) tooSmall++;
   }
   onCase(files.length);
   return { cases, tooSmall, refused };
+}
+
+/** The same proposer; it encodes an image once for settings that look at it one after another, which is most of their time. */
+function keepingFeatures(proposer: Proposer): Proposer {
+  let last: { readonly image: Image; readonly features: ImageFeatures } | null = null;
+  return {
+    ...proposer,
+    async encode(image, encoder) {
+      if (!last || !isSame(last.image, image)) last = { image, features: await proposer.encode(image, encoder) };
+      return last.features;
+    },
+  };
+}
+
+function isSame(a: Image, b: Image): boolean {
+  return a.width === b.width && a.height === b.height && a.data.every((value, i) => value === b.data[i]);
 }
 
 async function annotateCase(settings: readonly Setting[], one: RealCase, rng: Rng): Promise<AnnotatedCase> {

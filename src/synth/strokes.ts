@@ -29,8 +29,8 @@ export interface Prompt {
 /** Share of strokes that are chords where there is room for one; the others run along the centre line. */
 const CHORD_SHARE = 0.5;
 const CHORDS = 10;
-/** Diameters of pens that draw lines 1, 3 and 5 pixels across, as OpenCV's of thickness 1, 2 and 3 are. */
-const PEN_WIDTHS = [1, 2, 4] as const;
+/** Diameters of pens that draw lines 1, 3 and 5 pixels across, also slanted ones: the pixels of OpenCV's thickness 1, 2 and 3, nearly. */
+const PEN_WIDTHS = [1, 2 * Math.SQRT2, 4] as const;
 /** A region of fewer pixels has no room for a chord. */
 const LEAST_CHORD_REGION = 12;
 const LEAST_CHORD = 3;
