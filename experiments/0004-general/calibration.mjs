@@ -17,7 +17,7 @@ const from = (path) => import(new URL(`../../dist/src/${path}`, import.meta.url)
 const { loadAnnotatedImages, loadFeatures, readModelFolder } = await from("train/index.js");
 const { FeatureStore } = await from("train/feature-store.js");
 const { readOnImage, readValues } = await from("train/view.js");
-const { loadNetworks, GENERAL_DRAWS } = await from("model/general-propose.js");
+const { loadNetworks } = await from("model/general-propose.js");
 const { imageMaps } = await from("model/index.js");
 const { nodeRuntime } = await from("engine/runtime-node.js");
 const { largestComponent, Rng } = await from("core/index.js");
@@ -35,7 +35,7 @@ const images = await loadAnnotatedImages(data, ["synthseg_labelmaps"]);
 const held = { ...images, items: images.items.filter(({ split, kind }) => split === "validation" && kind === "image") };
 const { features } = await loadFeatures(held, shape.features, { runtime: nodeRuntime({ threads: 1 }) });
 const store = features && new FeatureStore(features);
-const networks = await loadNetworks(trained, nodeRuntime({ threads: 1 }));
+const networks = await loadNetworks(trained, nodeRuntime({ threads: 1 }), 1);
 
 const inside = Array.from({ length: BINS }, () => ({ pixels: 0, said: 0, right: 0 }));
 const claimed = new Map(THRESHOLDS.map((threshold) => [threshold, { pixels: 0, right: 0, open: 0 }]));
@@ -111,7 +111,7 @@ async function measure(item, mask, rng) {
 }
 
 async function ask(maps, marks, step, seen) {
-  const none = new Float32Array(GENERAL_DRAWS * shape.latent);
+  const none = new Float32Array(shape.latent);
   const [first] = await networks.answer({ maps, marks, step, features: seen }, none);
   return { partialness: first.partialness.slice(), segmentation: first.segmentation.slice() };
 }

@@ -118,7 +118,10 @@ async function look(
 
 /** The network says how likely a pixel is inside, segmented or not; a candidate is inside only where it is segmented: s = p_s m. */
 function whereSegmented({ partialness, segmentation }: CellProbabilities): CellProbabilities {
-  return { partialness, segmentation: Float32Array.from(segmentation, (value, i) => value * partialness[i]) };
+  // Filled by a loop, as below: `from` with a callback took 20 of a proposal's 100 ms.
+  const within = new Float32Array(segmentation.length);
+  for (let i = 0; i < within.length; i++) within[i] = segmentation[i] * partialness[i];
+  return { partialness, segmentation: within };
 }
 
 /** A closer window shows what was found with this much room, */
@@ -189,10 +192,10 @@ function expectedGain(first: AddedLabels, others: readonly AddedLabels[], draws:
 
 /** Candidates are told apart by what is inside: outside is nearly everything else. */
 function insideLabels(answer: CellProbabilities, byHand: Float32Array, onImage: Uint8Array): AddedLabels {
-  return Uint8Array.from(byHand, (marked, i) => {
-    if (marked || !onImage[i]) return NOTHING;
-    return labelOf(answer, i) === INSIDE ? INSIDE : NOTHING;
-  });
+  const labels = new Uint8Array(byHand.length).fill(NOTHING);
+  for (let i = 0; i < labels.length; i++)
+    if (!byHand[i] && onImage[i] && labelOf(answer, i) === INSIDE) labels[i] = INSIDE;
+  return labels;
 }
 
 function differs(candidate: PartialSegmentation, partial: PartialSegmentation, box: { x: number; y: number }): boolean {

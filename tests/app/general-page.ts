@@ -35,7 +35,7 @@ export async function generalPage({
   const path = await folder();
   const image = join(path, "scan.png");
   await writeFile(image, drawnImage(160, 120));
-  const { card, weights } = randomModel(6, WITH_FEATURES);
+  const { card, weights } = randomModel(1, WITH_FEATURES);
   const { name, kind, seed, steps, dataSha256, config, runtime } = card;
   await mkdir(join(path, "models"));
   await writeModelFolder(join(path, "models/general"), weights, {
