@@ -31,7 +31,7 @@ const THRESHOLDS = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 const trained = await readModelFolder(model);
 const shape = trained.card.config.model;
-const images = await loadAnnotatedImages(data, ["synthseg_labelmaps"]);
+const images = await loadAnnotatedImages(data, { leaveOut: ["synthseg_labelmaps"], imagesPerDataset: null });
 const held = { ...images, items: images.items.filter(({ split, kind }) => split === "validation" && kind === "image") };
 const { features } = await loadFeatures(held, shape.features, { runtime: nodeRuntime({ threads: 1 }) });
 const store = features && new FeatureStore(features);

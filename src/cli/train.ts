@@ -6,6 +6,7 @@ import { UsageError } from "../core/index.ts";
 import type { Runtime } from "../engine/index.ts";
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import { readText } from "../files/index.ts";
+import type { Model } from "../model/index.ts";
 import {
   type GeneralConfig,
   type GeneralData,
@@ -17,6 +18,7 @@ import {
   type TrainingConfig,
   train,
 } from "../train/index.ts";
+import { readModel } from "./model.ts";
 import { wholeNumber } from "./options.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
@@ -29,6 +31,7 @@ interface Options {
   readonly seed?: number;
   readonly threads: number;
   readonly data?: string;
+  readonly from?: string;
   readonly json: boolean;
 }
 
@@ -49,10 +52,16 @@ export function trainCommand(): Command {
       "--data <folder>",
       "images with masks, for a general model: <dataset>/images and <dataset>/masks/<structure>",
     )
+    .option("--from <model>", "begin with this trained model's weights: general, paper, or a folder")
     .option("--json", "print one JSON object instead of text", false)
     .action(async (path: string, options: Options) => {
       const parsed = parseConfig(await readText(path, CONFIG_LIMIT), basename(path));
-      const config = options.seed === undefined ? parsed : { ...parsed, seed: options.seed };
+      const from = options.from === undefined ? undefined : await readModel(options.from);
+      const config = {
+        ...parsed,
+        ...(options.seed === undefined ? {} : { seed: options.seed }),
+        ...(from ? { from: { model: from.card.name, weightsSha256: from.card.weightsSha256 } } : {}),
+      };
       const folder = options.output ?? join("runs", `${config.name}-${config.seed}`);
       const progress = progressBar(config);
       const interrupt = listenForInterrupts();
@@ -60,9 +69,10 @@ export function trainCommand(): Command {
       try {
         const runtime = nodeRuntime({ threads: options.threads });
         const data =
-          config.kind === "general" ? await readData(config, options.data, runtime, interrupt.signal) : undefined;
+          config.kind === "general" ? await readData(config, options.data, from, runtime, interrupt.signal) : undefined;
         const model = await train(config, {
           ...(data ? { data } : {}),
+          ...(from ? { from } : {}),
           folder,
           runtime,
           resume: options.resume,
@@ -91,6 +101,7 @@ export function trainCommand(): Command {
 async function readData(
   config: GeneralConfig,
   folder: string | undefined,
+  from: Model | undefined,
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<GeneralData> {
@@ -98,11 +109,16 @@ async function readData(
     throw new UsageError(
       `${config.name} is a general model: name a folder of images with masks with --data (its layout is in docs/training.md).`,
     );
-  const images = await withBar("images", (onProgress) => loadAnnotatedImages(folder, config.data.leaveOut, onProgress));
+  const images = await withBar("images", (onProgress) => loadAnnotatedImages(folder, config.data, onProgress));
   for (const message of images.refused.slice(0, NAMED)) console.error(`left out: ${message}`);
   if (images.refused.length > NAMED) console.error(`left out: ${images.refused.length - NAMED} more files`);
   const features = await withBar("features", (onProgress) =>
-    loadFeatures(images, config.model.features, { runtime, signal, onProgress }),
+    loadFeatures(images, config.model.features, {
+      runtime,
+      signal,
+      onProgress,
+      ...(from ? { from: from.weights } : {}),
+    }),
   );
   return { images, ...features };
 }

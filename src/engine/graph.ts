@@ -244,6 +244,20 @@ export function initialValues(specs: readonly ParameterSpec[], rng: Rng): Float3
   return flat;
 }
 
+/** The flat vector of named parameters. @throws {ShapeError} when one is missing or of another size */
+export function joinFlat(specs: readonly ParameterSpec[], values: ReadonlyMap<string, Float32Array>): Float32Array {
+  const flat = new Float32Array(specs.reduce((total, { shape }) => total + sizeOf(shape), 0));
+  let at = 0;
+  for (const { name, shape } of specs) {
+    const value = values.get(name);
+    if (value?.length !== sizeOf(shape))
+      throw new ShapeError(`${name} has ${value?.length ?? "no"} values and should have [${shape}].`);
+    flat.set(value, at);
+    at += value.length;
+  }
+  return flat;
+}
+
 /** Cuts a flat vector into named parameters (views, not copies). */
 export function splitFlat(specs: readonly ParameterSpec[], flat: Float32Array): Map<string, Float32Array> {
   const out = new Map<string, Float32Array>();

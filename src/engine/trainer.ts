@@ -10,7 +10,11 @@ import type { Runtime, Session, Tensors } from "./runtime.ts";
 export type TrainingState = Readonly<Partial<Record<StateName, Float32Array>>> & { readonly parameters: Float32Array };
 
 export function initialState(model: TrainingModel, rng: Rng): TrainingState {
-  const parameters = initialValues(model.parameters, rng);
+  return stateOf(model, initialValues(model.parameters, rng));
+}
+
+/** The state before the first step of an optimiser that begins with these parameters, the flat vector. */
+export function stateOf(model: TrainingModel, parameters: Float32Array): TrainingState {
   const vectors = model.state.map((name) => {
     if (name === "step") return [name, new Float32Array(1)] as const;
     if (name === "parameters" || name === "average") return [name, parameters.slice()] as const;

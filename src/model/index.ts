@@ -10,7 +10,14 @@ export { type GeneralNetworks, loadNetworks } from "./general-propose.ts";
 export * from "./loss.ts";
 export * from "./model-file.ts";
 export * from "./paper.ts";
-export { ENCODER_CHANNELS, encoderChannels, FEATURE_CELLS, PROJECTION, project } from "./pretrained.ts";
+export {
+  ENCODER_CHANNELS,
+  encoderChannels,
+  FEATURE_CELLS,
+  PROJECTION,
+  project,
+  projectionShapes,
+} from "./pretrained.ts";
 export { createProposer, type Proposer } from "./propose.ts";
 export * from "./safetensors.ts";
 export type { GeneralShape } from "./trunk.ts";

@@ -4,4 +4,5 @@ export * from "./batch.ts";
 export * from "./disks.ts";
 export * from "./label-map.ts";
 export * from "./partials.ts";
+export * from "./scenes.ts";
 export * from "./strokes.ts";

@@ -58,20 +58,27 @@ const manifestSchema = z.looseObject({
   datasets: z.record(z.string(), z.looseObject({ split: z.string() })),
 });
 
+export interface ImageSelection {
+  /** Datasets that are not taken. */
+  readonly leaveOut: readonly string[];
+  /** The most images that are taken of one dataset, evenly spaced by name; null for all. */
+  readonly imagesPerDataset: number | null;
+}
+
 /**
  * @param folder      the data's folder
- * @param leaveOut    datasets that are not taken
  * @param onProgress  called with images read and to read
  * @throws {DataError} when there is no image with a mask
  * @throws {FileError} when the folder cannot be read
  */
 export async function loadAnnotatedImages(
   folder: string,
-  leaveOut: readonly string[],
+  { leaveOut, imagesPerDataset }: ImageSelection,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<AnnotatedImages> {
   const datasets = (await trainingDatasets(folder)).filter((dataset) => !leaveOut.includes(dataset));
-  const sources = (await Promise.all(datasets.map((dataset) => listDataset(folder, dataset)))).flat();
+  const listed = await Promise.all(datasets.map((dataset) => listDataset(folder, dataset)));
+  const sources = listed.flatMap((all) => evenly(all, imagesPerDataset ?? all.length));
   const refused: string[] = [];
   const read: Read[] = [];
   for (const [done, source] of sources.entries()) {
@@ -100,6 +107,12 @@ interface Source {
   readonly name: string;
   readonly kind: "image" | "labels";
   readonly structures: readonly string[];
+}
+
+/** At most `count` of the list, evenly spaced. */
+function evenly<T>(list: readonly T[], count: number): T[] {
+  const kept = Math.min(count, list.length);
+  return Array.from({ length: kept }, (_, i) => list[Math.floor((i * list.length) / kept)]);
 }
 
 /** An image at working size with its masks, [H, W] each. */

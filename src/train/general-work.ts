@@ -24,7 +24,7 @@ export function generalWork(
   { images, features, projection }: GeneralData,
 ): TrainingWork {
   const { batch: count, model: shape, data } = config;
-  const { leaveOut: _, ...shares } = data;
+  const { leaveOut: _, imagesPerDataset: __, ...shares } = data;
   const order = { images, features, tasks: { size: shape.size, ...shares }, count };
   let stream: SampleStream | null = null;
   const plane = (values: Float32Array, channels: number, size = shape.size): HostTensor => ({

@@ -10,17 +10,20 @@
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Rng, TendrilError, UsageError } from "../core/index.ts";
+import { Rng, ShapeError, TendrilError, UsageError } from "../core/index.ts";
 import {
   initialState,
   isSound,
+  joinFlat,
   type Runtime,
   splitFlat,
+  stateOf,
   Trainer,
   type TrainingModel,
   type TrainingState,
 } from "../engine/index.ts";
 import { atomicWrite, FileError, isUnfinished, onFile, orAbsent, readText } from "../files/index.ts";
+import type { Model } from "../model/index.ts";
 import { type Checkpoint, loadLatestCheckpoint, type Origin, saveCheckpoint, sha256 } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import { drawCurves } from "./curves.ts";
@@ -44,6 +47,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** What a general run trains on; the disks are made by the run itself. */
   readonly data?: GeneralData;
+  /** The model that the configuration's `from` names. */
+  readonly from?: Model;
   /** Where the run begins: 0, or the step of the checkpoint. */
   readonly onStart?: (step: number) => void;
   /** Called after every step with that step's figures, and the milliseconds that the engine waited for its batch. */
@@ -81,7 +86,7 @@ export async function train(config: TrainingConfig, options: RunOptions): Promis
     let step = start?.step ?? 0;
     let saved = step;
     options.onStart?.(step);
-    const trainer = await Trainer.start(runtime, model, start?.state ?? initialState(model, rng.at("weights")));
+    const trainer = await Trainer.start(runtime, model, start?.state ?? firstState(config, model, rng, options));
     const save = async () => {
       await log.write();
       if (step > saved)
@@ -125,6 +130,21 @@ function workOf(config: TrainingConfig, rng: Rng, options: RunOptions): Training
   if (config.kind === "paper") return paperWork(config, rng);
   if (config.kind === "disks") return disksWork(config, rng);
   return generalWork(config, rng, requireData(options));
+}
+
+function firstState(config: TrainingConfig, model: TrainingModel, rng: Rng, { from }: RunOptions): TrainingState {
+  if (!config.from) return initialState(model, rng.at("weights"));
+  if (from?.card.weightsSha256 !== config.from.weightsSha256)
+    throw new UsageError(`The run begins with the weights of ${config.from.model}: name its folder with --from.`);
+  try {
+    return stateOf(model, joinFlat(model.parameters, from.weights));
+  } catch (cause) {
+    if (!(cause instanceof ShapeError)) throw cause;
+    throw new UsageError(
+      `A run of ${config.name} cannot begin with the weights of ${config.from.model}, which is another network: ${cause.message}`,
+      { cause },
+    );
+  }
 }
 
 function requireData({ data }: RunOptions): GeneralData {

@@ -3,7 +3,7 @@
  * One image has many right answers: a structure, one of its parts, some of them, several structures, a region that only looks like one.
  */
 import { blurredWith, boundsOf, components, type Grid, type Rng } from "../core/index.ts";
-import { changeAppearance, paint, smoothLabelMap } from "../synth/index.ts";
+import { changeAppearance, drawScene, paint, pickThings, smoothLabelMap } from "../synth/index.ts";
 import type { AnnotatedImage, AnnotatedImages } from "./annotated-images.ts";
 import type { FeatureStore } from "./feature-store.ts";
 import { drawView, readNearest, readOnImage, readValues, type View } from "./view.ts";
@@ -22,9 +22,10 @@ export interface Task {
 
 export interface TaskOptions {
   readonly size: number;
-  /** Shares of painted label maps, painted random maps, and look-alike regions of real images; the rest are structures. */
+  /** Shares of painted label maps, painted random maps, painted scenes, and look-alike regions of real images; the rest are structures. */
   readonly painted: number;
   readonly random: number;
+  readonly scenes: number;
   readonly regions: number;
   /** Share of tasks on real images that come without features. */
   readonly withoutFeatures: number;
@@ -79,10 +80,11 @@ export class TaskSource {
   }
 
   private attempt(rng: Rng, options: TaskOptions): Task | null {
-    const { size, painted, random, regions } = options;
+    const { size, painted, random, scenes, regions } = options;
     const kind = rng.uniform();
     if (kind < painted && this.labelMaps.length > 0) return this.paintedTask(rng, size);
     if (kind < painted + random) return randomTask(rng, size);
+    if (kind < painted + random + scenes) return sceneTask(rng, size);
     let pick = rng.uniform() * this.total;
     const dataset = this.byDataset.find(({ weight }) => {
       pick -= weight;
@@ -91,7 +93,7 @@ export class TaskSource {
     const { structures } = dataset ?? this.byDataset[0];
     const list = structures[rng.below(structures.length)];
     const [item, mask] = list[rng.below(list.length)];
-    return this.realTask(rng, item, mask, kind < painted + random + regions, options);
+    return this.realTask(rng, item, mask, kind < painted + random + scenes + regions, options);
   }
 
   private realTask(rng: Rng, item: AnnotatedImage, mask: number, isRegion: boolean, options: TaskOptions): Task | null {
@@ -142,19 +144,25 @@ function randomTask(rng: Rng, size: number): Task {
   }
 }
 
+function sceneTask(rng: Rng, size: number): Task | null {
+  const scene = drawScene(rng.at("scene"), size);
+  return paintedOver(rng, scene.looks, pickThings(rng, scene), size, "scene");
+}
+
 function taskOfLabels(rng: Rng, labels: Uint8Array, size: number, name: string): Task | null {
-  const grid = { width: size, height: size };
   const present = [...new Set(labels)];
   const chosen = present[rng.below(present.length)];
   const second = rng.uniform() < 0.15 ? present[rng.below(present.length)] : chosen;
-  const truth = someParts(
-    rng,
-    labels.map((label) => Number(label === chosen || label === second)),
-    size,
-  );
+  const wanted = labels.map((label) => Number(label === chosen || label === second));
+  return paintedOver(rng, labels, wanted, size, name);
+}
+
+/** @param wanted  [S, S], of which all or some parts are the truth */
+function paintedOver(rng: Rng, labels: Uint8Array, wanted: Uint8Array, size: number, name: string): Task | null {
+  const truth = someParts(rng, wanted, size);
   const onImage = new Uint8Array(size * size).fill(1);
   if (!isFit(truth, onImage)) return null;
-  const image = stretched(paint(rng, labels, grid), onImage);
+  const image = stretched(paint(rng, labels, { width: size, height: size }), onImage);
   return { name, image, onImage, truth, features: null };
 }
 

@@ -5,7 +5,7 @@ import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { emptyMask } from "../../src/core/index.ts";
 import { encodeLabels } from "../../src/image/index.ts";
 import { loadAnnotatedImages } from "../../src/train/annotated-images.ts";
-import { madeScene, put, SIDE, writeData } from "./made-data.ts";
+import { ALL_IMAGES, madeScene, put, SIDE, writeData } from "./made-data.ts";
 import { placeForRuns } from "./tiny.ts";
 
 let folder: string;
@@ -15,7 +15,8 @@ beforeEach(async () => {
   onTestFinished(() => rm(folder, { recursive: true }));
 });
 
-const load = (leaveOut: string[] = []) => loadAnnotatedImages(folder, leaveOut);
+const load = (leaveOut: string[] = [], imagesPerDataset: number | null = null) =>
+  loadAnnotatedImages(folder, { leaveOut, imagesPerDataset });
 const refusal = () =>
   load().then(
     () => "accepted",
@@ -54,13 +55,26 @@ test("images of one subject are held back together or not at all", async () => {
   for (const [subject, found] of splits) expect(found.size, subject).toBe(1);
 });
 
+test("of a large dataset as many images are taken as were asked for, evenly spaced", async () => {
+  for (const dataset of ["a", "b"]) await writeData(folder, dataset);
+  const names = async (most: number) =>
+    (await load([], most)).items
+      .filter(({ kind }) => kind === "image")
+      .map(({ dataset, name }) => `${dataset}/${name}`);
+  // Eight images and a label map in each.
+  expect(await names(3)).toEqual(
+    ["a", "b"].flatMap((dataset) => ["subject0__0", "subject1__1", "subject3__0"].map((name) => `${dataset}/${name}`)),
+  );
+  expect(await names(100)).toHaveLength(16);
+});
+
 test("where chance would hold back every subject, all are trained on", async () => {
   // Of 60 folders with one image each, one in eight is held back: never the only one.
   for (let k = 0; k < 60; k += 1) {
     const alone = join(folder, `${k}`);
     await put(join(alone, "set", "images", `only${k}.png`), encodeLabels(madeScene(1).image, SIDE));
     await put(join(alone, "set", "masks", "disk", `only${k}.png`), encodeLabels(madeScene(1).disks[0], SIDE));
-    expect((await loadAnnotatedImages(alone, [])).items.map(({ split }) => split)).toEqual(["train"]);
+    expect((await loadAnnotatedImages(alone, ALL_IMAGES)).items.map(({ split }) => split)).toEqual(["train"]);
   }
 });
 

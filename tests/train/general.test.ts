@@ -94,6 +94,34 @@ test("an interrupted run stops between two cycles of sessions, and goes on to th
   for (const path of ["model/weights.safetensors", "metrics.jsonl"]) expect(result[path], path).toBe(straight[path]);
 }, 300_000);
 
+test("a run with --from begins with a trained model's weights, and its card says so", async () => {
+  const [first, folder] = [join(place, "straight", "model"), join(place, "from")];
+  const still = join(place, "still.json");
+  const { optimiser } = TINY_GENERAL;
+  await writeFile(still, JSON.stringify({ ...TINY_GENERAL, optimiser: { ...optimiser, learningRate: 1e-12 } }));
+  const args = ["train", still, "--data", data, "-o", folder, "--threads", "1"];
+  const { code, stderr } = await tendril([...args, "--from", first]);
+  expect(code, stderr).toBe(0);
+  const [before, after] = await Promise.all([first, join(folder, "model")].map(readModelFolder));
+  expect(after.card.config).toMatchObject({
+    from: { model: "tiny-general", weightsSha256: before.card.weightsSha256 },
+  });
+  for (const [name, values] of after.weights)
+    for (const [i, value] of values.entries()) expect(value, name).toBeCloseTo(before.weights.get(name)![i], 6);
+  const without = await tendril([...args, "--resume"]);
+  expect(without.code).not.toBe(0);
+  expect(without.stderr).toMatch(/configuration/);
+}, 300_000);
+
+test("a model of another shape is refused as a beginning", async () => {
+  const folder = join(place, "other-shape");
+  const { code, stderr } = await tendril(train(folder, "--from", "disks"));
+  expect(code).toBe(2);
+  expect(stderr).toMatch(
+    /^error A run of tiny-general cannot begin with the weights of disks\S*, which is another network: trunk\.\S+ has \d+ values and should have \[[\d,]+\]\.\n/m,
+  );
+}, 300_000);
+
 test("the model's card says what it was trained on and how, and its folder holds the networks that propose", async () => {
   const { card, weights } = await readModelFolder(join(place, "straight", "model"));
   expect(card).toMatchObject({ kind: "general", name: "tiny-general", steps: 16, config: TINY_GENERAL });

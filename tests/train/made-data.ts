@@ -8,6 +8,8 @@ import { TINY } from "./tiny.ts";
 
 export const SIDE = { width: 48, height: 40 } as const;
 
+export const ALL_IMAGES = { leaveOut: [], imagesPerDataset: null } as const;
+
 /** Two cycles of sessions: a run of a few seconds. */
 export const TINY_GENERAL: GeneralConfig = {
   ...TINY,
@@ -16,7 +18,16 @@ export const TINY_GENERAL: GeneralConfig = {
   steps: 16,
   batch: 2,
   checkpointEvery: 8,
-  data: { leaveOut: [], painted: 0.2, random: 0.1, regions: 0.1, withoutFeatures: 0.3, appearance: 0.8 },
+  data: {
+    leaveOut: [],
+    imagesPerDataset: null,
+    painted: 0.2,
+    random: 0.1,
+    scenes: 0.1,
+    regions: 0.1,
+    withoutFeatures: 0.3,
+    appearance: 0.8,
+  },
   model: { size: 32, widths: [4, 6, 8, 10, 12], features: 0, latent: 3 },
   loss: { beta0: 0.3, betaKl: 0.02, betaMean: 1, betaBest: 1, draws: 2 },
 };

@@ -7,7 +7,7 @@ import { type AnnotatedImages, loadAnnotatedImages } from "../../src/train/annot
 import { FeatureStore } from "../../src/train/feature-store.ts";
 import { Session } from "../../src/train/session.ts";
 import { type Task, type TaskOptions, TaskSource } from "../../src/train/task.ts";
-import { TINY_GENERAL, writeData } from "./made-data.ts";
+import { ALL_IMAGES, TINY_GENERAL, writeData } from "./made-data.ts";
 import { placeForRuns } from "./tiny.ts";
 
 const SIZE = 32;
@@ -22,7 +22,7 @@ let source: TaskSource;
 beforeAll(async () => {
   place = await placeForRuns();
   await writeData(place);
-  images = await loadAnnotatedImages(place, []);
+  images = await loadAnnotatedImages(place, ALL_IMAGES);
   source = new TaskSource(images, null, "train");
 });
 afterAll(() => rm(place, { recursive: true }));
@@ -51,9 +51,10 @@ test("a task is an image within 0 and 1 and a truth on it, large enough to be se
 test("tasks come from every kind of source, in about the shares that were asked for", () => {
   const names = (changes: Partial<TaskOptions>) =>
     Array.from({ length: 60 }, (_, seed) => drawTask(seed, changes).name);
-  const none = { painted: 0, random: 0, regions: 0 };
+  const none = { painted: 0, random: 0, scenes: 0, regions: 0 };
   expect(names({ ...none, painted: 1 }).filter((name) => name === "disks/map").length).toBeGreaterThan(50);
   expect(new Set(names({ ...none, random: 1 }))).toEqual(new Set(["random map"]));
+  expect(names({ ...none, scenes: 1 }).filter((name) => name === "scene").length).toBeGreaterThan(50);
   for (const name of [...names(none), ...names({ ...none, regions: 1 })])
     expect(name).toMatch(/^disks\/subject\d__\d$|^random map$/);
   const half = names({ ...none, random: 0.5 }).filter((name) => name === "random map").length;
@@ -72,7 +73,7 @@ test("no task of the one split shows an image of the other", () => {
     const from = new TaskSource({ ...images, items }, null, split);
     return Array.from(
       { length: 80 },
-      (_, seed) => from.draw(Rng.seeded(seed), options({ painted: 0, random: 0 })).name,
+      (_, seed) => from.draw(Rng.seeded(seed), options({ painted: 0, random: 0, scenes: 0 })).name,
     );
   };
   expect(drawnFrom("train").some((name) => heldBack.has(name))).toBe(false);
@@ -84,7 +85,13 @@ test("no task of the one split shows an image of the other", () => {
 test("a structure's truth is that structure, one of its parts, or it and another: never what no mask holds", () => {
   // Without changes of appearance: the bright disk is the brightest, the dim one next, both brighter than what is around.
   for (let seed = 0; seed < 60; seed++) {
-    const { name, image, onImage, truth } = drawTask(seed, { painted: 0, random: 0, regions: 0, appearance: 0 });
+    const { name, image, onImage, truth } = drawTask(seed, {
+      painted: 0,
+      random: 0,
+      scenes: 0,
+      regions: 0,
+      appearance: 0,
+    });
     if (name === "random map") continue;
     const mean = (inside: number) => {
       const values = [...image].filter((_, i) => onImage[i] === 1 && truth[i] === inside);
