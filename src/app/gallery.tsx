@@ -127,8 +127,8 @@ function Tile(props: {
   const change = () => changeWords(candidate().change, inside);
   const place = () => placeWords(props.sheet.members, props.sheet.taken, props.sheet.raster, props.place, count());
   const odds = () => {
-    const { draws } = props.offer.model;
-    return `${Math.max(1, Math.round(candidate().support * draws))} of ${draws} draws`;
+    const { answers } = props.offer.model;
+    return `${Math.max(1, Math.round(candidate().support * answers))} of ${answers} answers`;
   };
 
   createEffect(() => drawTile(canvas, props.sheet, props.place, count()));

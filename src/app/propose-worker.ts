@@ -79,8 +79,8 @@ async function fetchAndLoad(): Promise<Loaded> {
   const { model, hasEncoder } = await fetchModel();
   const runtime = webRuntime({ threads: Math.min(MOST_THREADS, navigator.hardwareConcurrency) });
   const proposer = await createProposer(model, runtime);
-  const { name, draws, usesFeatures } = proposer;
-  return { proposer, facts: { name, kind: model.card.kind, draws, canLearn: usesFeatures && hasEncoder } };
+  const { name, answers, usesFeatures } = proposer;
+  return { proposer, facts: { name, kind: model.card.kind, answers, canLearn: usesFeatures && hasEncoder } };
 }
 
 function answer(message: Answer, transfer: Transferable[] = []): void {

@@ -28,8 +28,8 @@ export interface ModelFacts {
   /** For the journal: "general-3f9a01c2". */
   readonly name: string;
   readonly kind: ModelCard["kind"];
-  /** How many draws a candidate's support is a share of. */
-  readonly draws: number;
+  /** How many answers a candidate's support is a share of. */
+  readonly answers: number;
   /** It can use features of the image, and what computes them is there. */
   readonly canLearn: boolean;
 }

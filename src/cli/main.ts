@@ -5,6 +5,7 @@ import { annotateCommand } from "./annotate.ts";
 import { colours } from "./colours.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { proposeCommand } from "./propose.ts";
+import { shrinkCommand } from "./shrink.ts";
 import { speakCommand } from "./speak.ts";
 import { trainCommand } from "./train.ts";
 
@@ -16,6 +17,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(annotateCommand())
     .addCommand(proposeCommand())
     .addCommand(trainCommand())
+    .addCommand(shrinkCommand())
     .addCommand(evaluateCommand())
     .addCommand(speakCommand());
   for (const command of [program, ...program.commands]) command.exitOverride();

@@ -38,7 +38,7 @@ Writes a new folder:
   candidate-1.png ...  of the image's size, 8-bit gray: ${NOT_SEGMENTED} not segmented, ${INSIDE} inside, ${OUTSIDE} outside
   candidates.png       to look at: what was marked, then each candidate, inside red and outside blue
   candidates.json      model, seed, step, whether features were used, and for each candidate its box, the pixels it adds, and the
-                       share of the draws behind it
+                       share of the answers behind it
 
 Candidates are in the model's order: a general model's likeliest first, the paper's model's few to many pixels inside.
 
@@ -96,7 +96,7 @@ export function proposeCommand(): Command {
         "candidates.png": encodePicture(drawContactSheet(image, partial, candidates)),
         "candidates.json": `${JSON.stringify(report, null, 2)}\n`,
       });
-      console.log(options.json ? JSON.stringify(report) : asText(candidates, proposer.draws, options.output));
+      console.log(options.json ? JSON.stringify(report) : asText(candidates, proposer.answers, options.output));
     });
 }
 
@@ -167,13 +167,13 @@ function labelOf(partialness: number, segmentation: number): number {
   return segmentation ? INSIDE : OUTSIDE;
 }
 
-/** @param draws  how many the candidates' support is a share of */
-function asText(candidates: readonly Candidate[], draws: number, folder: string): string {
+/** @param answers  how many the candidates' support is a share of */
+function asText(candidates: readonly Candidate[], answers: number, folder: string): string {
   if (candidates.length === 0) return "No larger region found. Mark a few pixels where it should grow.";
   const lines = candidates.map(
     ({ added, support }, i) =>
       `${join(folder, fileName(i))}  adds ${added.inside} pixels inside and ${added.outside} outside  ` +
-      `${Math.round(support * draws)} of ${draws} draws`,
+      `${Math.round(support * answers)} of ${answers} answers`,
   );
   return [...lines, join(folder, "candidates.png")].join("\n");
 }

@@ -71,7 +71,7 @@ export function emptyAnswer(grid: Grid): Answer {
 }
 
 /** Chosen on held-back subjects of the training sets (docs/results/general.md). */
-const LEAST_GAIN = 0.35;
+const LEAST_GAIN = 0.3;
 
 export function proposerMethod(proposer: Proposer, { steps, encoder, leastGain = LEAST_GAIN }: MethodOptions): Method {
   return {
@@ -83,14 +83,30 @@ export function proposerMethod(proposer: Proposer, { steps, encoder, leastGain =
       // The same image always gives the same latents, whatever was annotated before it.
       const { buffer, byteOffset, byteLength } = part.data;
       const rng = Rng.seeded(crc32(new Uint8Array(buffer, byteOffset, byteLength)));
-      const ask: Ask = { proposer, image: part, features, rng, leastGain };
+      const ask = { proposer, image: part, features, rng, leastGain };
+      let answered = 0;
+      let isTaken = false;
       return {
         async candidates(prompts, current, count) {
+          // What has just been chosen is not asked about again before a stroke has said more.
+          if (prompts.length === answered) {
+            isTaken = true;
+            return [];
+          }
+          answered = prompts.length;
           const hand = cut(handMarks(prompts, image), box);
           const partial = imposed(cut(current, box), hand);
           const lists: Candidate[][] = [];
           for (const [i, step] of steps.slice(0, count).entries())
-            lists.push(await propose(ask, partial, hand.partialness, step, Math.ceil((count - i) / steps.length)));
+            lists.push(
+              await propose(
+                { ...ask, isTaken },
+                partial,
+                hand.partialness,
+                step,
+                Math.ceil((count - i) / steps.length),
+              ),
+            );
           return interleaved(lists).map((candidate) => placed(candidate, partial, box, image));
         },
       };
@@ -104,10 +120,12 @@ interface Ask {
   readonly features: ImageFeatures | null;
   readonly rng: Rng;
   readonly leastGain: number;
+  /** Whether a candidate has been taken on this image. */
+  readonly isTaken: boolean;
 }
 
 function propose(
-  { proposer, image, features, rng, leastGain }: Ask,
+  { proposer, image, features, rng, leastGain, isTaken }: Ask,
   partial: PartialSegmentation,
   byHand: Uint8Array,
   step: number,
@@ -119,6 +137,7 @@ function propose(
     step,
     byHand,
     leastGain,
+    isTaken,
     ...lookAt(image),
     ...(features ? { features } : {}),
   });

@@ -10,7 +10,7 @@ export interface Candidate {
    * segmented.
    */
   readonly partial: PartialSegmentation;
-  /** Share of all draws that gave (nearly) this candidate, (0, 1]. */
+  /** Share of all answers that gave (nearly) this candidate, (0, 1]. */
   readonly support: number;
   /** Image pixels it adds to the input, inside and outside. */
   readonly added: { readonly inside: number; readonly outside: number };
@@ -33,6 +33,11 @@ export interface ProposeOptions {
    * revise the rest; the paper's keeps all.
    */
   readonly byHand?: Uint8Array;
+  /**
+   * Whether what is segmented and not drawn by hand was taken by the annotator, and not only shown (default true): then candidates keep to
+   * how much it takes for inside. For the general model.
+   */
+  readonly isTaken?: boolean;
   /**
    * Offer others beside the first only where a choice among them is expected to bring the answer nearer by this much Dice (default 0:
    * always). For the general model.

@@ -1,8 +1,9 @@
 /**
  * Candidates from the general model, most likely first.
  *
- *   window -> comparison maps -> trunk, once -> light decoder for z = 0 and DRAWS latents from the prior -> the first candidate is z = 0,
- *   the others are draws that differ from it and from each other (`choose.ts`) -> placed back, with what is drawn by hand kept exactly
+ *   window -> comparison maps -> trunk, once -> light decoder for z = 0 and GENERAL_DRAWS latents from the prior, and cuts of their mean at
+ *   LEVELS -> the first candidate is z = 0, the others are answers that differ from it and from each other (`choose.ts`) -> placed back,
+ *   with what is drawn by hand kept exactly
  *
  * Coarse, then fine: the first look is at the whole image; when what it finds is small there, a second look is at a window that fits it.
  */
@@ -20,6 +21,7 @@ import {
   type CellProbabilities,
   placeBack,
   placeWindow,
+  type Reading,
   readWindow,
   type Window,
   windowAround,
@@ -38,7 +40,7 @@ export interface Question {
   readonly features: Float32Array | null;
 }
 
-/** Draws that agree this well with a candidate offer nothing that is not in it. */
+/** Answers that agree this well with the first candidate offer nothing that is not in it. */
 const SAME_DICE = 0.9;
 
 export async function generalProposer(model: Model, runtime: Runtime) {
@@ -46,7 +48,7 @@ export async function generalProposer(model: Model, runtime: Runtime) {
   return {
     propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       proposeGeneral(networks, image, partial, options),
-    draws: 1 + GENERAL_DRAWS,
+    answers: 1 + GENERAL_DRAWS + LEVELS.length,
     close: networks.close,
   };
 }
@@ -77,8 +79,8 @@ async function proposeGeneral(
   const closer = options.window ? null : closerWindow(seen, size, image, partial);
   if (closer) seen = await lookAt(closer);
   const box = boxOf(seen.window, image);
-  const [first, ...others] = differing(seen, options).map(({ draw, support }) => {
-    const placed = placeBack(seen.answers[draw], size, seen.window, hand, box);
+  const [first, ...others] = differing(seen, options).map(({ answer, support }) => {
+    const placed = placeBack(seen.answers[answer], size, seen.window, hand, box);
     return { box, partial: placed, support, added: countAdded(placed, partial, box) };
   });
   // The first stays first also when it agrees with what there is: another in its place would be taken for the likeliest.
@@ -96,7 +98,7 @@ async function look(
   partial: PartialSegmentation,
   hand: PartialSegmentation,
   window: Window,
-  { rng, step = 1, features }: ProposeOptions,
+  { rng, step = 1, features, isTaken = true }: ProposeOptions,
 ): Promise<Look> {
   const { size, latent } = networks.shape;
   const reading = readWindow(image, partial, window, size);
@@ -113,7 +115,60 @@ async function look(
     features: features ? windowFeatures(features, image, window, size / 2) : null,
   };
   const answers = await networks.answer(question, rng.at("latents").normals(GENERAL_DRAWS * latent));
-  return { window, answers: answers.map(whereSegmented), byHand: drawn.xm, onImage: reading.onImage };
+  const level = isTaken ? levelOf(answers[0], reading, drawn) : EVEN;
+  return {
+    window,
+    answers: [...answers.map((each) => cutAt(each, level)), ...nested(answers)].map(whereSegmented),
+    byHand: drawn.xm,
+    onImage: reading.onImage,
+  };
+}
+
+const EVEN = 0.5;
+/**
+ * Beside the draws, candidates are what is inside at least this likely over all latents: nested, from the largest to the smallest. Where the
+ * network is wrong about how sure it is, one of them is right.
+ */
+const LEVELS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.75, 0.9];
+
+function nested(answers: readonly CellProbabilities[]): CellProbabilities[] {
+  const { partialness } = answers[0];
+  const mean = new Float32Array(partialness.length);
+  for (const { segmentation } of answers)
+    for (let i = 0; i < mean.length; i++) mean[i] += segmentation[i] / answers.length;
+  return LEVELS.map((level) => cutAt({ partialness, segmentation: mean }, level));
+}
+
+/** The same with the odds of inside divided by those of the level: what is cut at one half later is cut at the level. */
+function cutAt({ partialness, segmentation }: CellProbabilities, level: number): CellProbabilities {
+  const cut = new Float32Array(segmentation.length);
+  for (let i = 0; i < cut.length; i++) {
+    const [inside, outside] = [segmentation[i] * (1 - level), (1 - segmentation[i]) * level];
+    cut[i] = inside / (inside + outside);
+  }
+  return { partialness, segmentation: cut };
+}
+
+/**
+ * The level at which the likeliest answer agrees best (Dice) with what the annotator has taken: who has taken the larger of two candidates
+ * goes on with larger ones. One half where nothing has been taken.
+ */
+function levelOf({ segmentation }: CellProbabilities, { xm, xs }: Reading, drawn: Reading): number {
+  const taken = (i: number) => xm[i] >= EVEN && xs[i] >= EVEN;
+  if (!xs.some((_, i) => taken(i) && drawn.xm[i] < EVEN)) return EVEN;
+  const agreement = (level: number) => {
+    let [shared, total] = [0, 0];
+    for (let i = 0; i < xm.length; i++) {
+      if (xm[i] < EVEN) continue;
+      const [said, was] = [Number(segmentation[i] >= level), Number(taken(i))];
+      shared += said & was;
+      total += said + was;
+    }
+    return shared / total;
+  };
+  const levels = [EVEN, ...LEVELS];
+  const agreements = levels.map(agreement);
+  return levels[agreements.indexOf(Math.max(...agreements))];
 }
 
 /** The network says how likely a pixel is inside, segmented or not; a candidate is inside only where it is segmented: s = p_s m. */
@@ -168,22 +223,22 @@ function closerWindow(
   return windowAround({ x: (left + right) / 2, y: (top + bottom) / 2 }, side, image);
 }
 
-/** The first answer, then draws that differ from it and from each other, those that stand for more draws first. */
+/** The first answer, then others that differ from it and from each other, those that stand for more answers first. */
 function differing({ answers, byHand, onImage }: Look, { count, leastGain = 0 }: ProposeOptions) {
-  const [first, ...draws] = answers.map((answer) => insideLabels(answer, byHand, onImage));
-  const others = [...draws.keys()].filter((d) => addedDice(first, draws[d]) < SAME_DICE);
-  const different = others.map((d) => draws[d]);
+  const [first, ...others] = answers.map((answer) => insideLabels(answer, byHand, onImage));
+  const far = [...others.keys()].filter((k) => addedDice(first, others[k]) < SAME_DICE);
+  const different = far.map((k) => others[k]);
   const chosen = count > 1 ? choose(different, count - 1).toSorted((a, b) => b.count - a.count) : [];
   const total = answers.length;
-  const one = { draw: 0, support: (total - others.length) / total };
+  const one = { answer: 0, support: (total - far.length) / total };
   const offered = chosen.map(({ draw }) => different[draw]);
-  if (leastGain > 0 && expectedGain(first, offered, draws) < leastGain) return [one];
-  return [one, ...chosen.map(({ draw, count: stands }) => ({ draw: others[draw] + 1, support: stands / total }))];
+  if (leastGain > 0 && expectedGain(first, offered, others) < leastGain) return [one];
+  return [one, ...chosen.map(({ draw, count: stands }) => ({ answer: far[draw] + 1, support: stands / total }))];
 }
 
-/** What a choice is worth: how much nearer (Dice) the nearest of all is than the first, if the truth is as likely each of the draws. */
-function expectedGain(first: AddedLabels, others: readonly AddedLabels[], draws: readonly AddedLabels[]): number {
-  const gains = draws.map((truth) => {
+/** What a choice is worth: how much nearer (Dice) the nearest of all is than the first, if the truth is as likely each of the answers. */
+function expectedGain(first: AddedLabels, others: readonly AddedLabels[], answers: readonly AddedLabels[]): number {
+  const gains = answers.map((truth) => {
     const alone = addedDice(first, truth);
     return Math.max(alone, ...others.map((other) => addedDice(other, truth))) - alone;
   });

@@ -40,6 +40,8 @@ export const modelCard = z.strictObject({
   weightsSha256: sha256,
   config: z.record(z.string(), z.unknown()),
   runtime: z.string(),
+  /** Checksum of the weights that these are the 8-bit copy of. */
+  shrunkFrom: sha256.optional(),
 });
 
 export type ModelCard = z.infer<typeof modelCard>;

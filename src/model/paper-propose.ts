@@ -30,7 +30,7 @@ export async function paperProposer(model: Model, runtime: Runtime) {
   return {
     propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       propose(session, image, partial, options),
-    draws: DRAWS,
+    answers: DRAWS,
     close: () => session.close(),
   };
 }

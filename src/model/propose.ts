@@ -15,8 +15,8 @@ export interface Proposer {
   readonly name: string;
   /** Whether `propose` can use an image's features. */
   readonly usesFeatures: boolean;
-  /** How many draws a candidate's support is a share of. */
-  readonly draws: number;
+  /** How many answers of the network a candidate's support is a share of. */
+  readonly answers: number;
   /** Features of an image, which takes a second or more. @param encoder  the pretrained encoder's ONNX file */
   encode(image: Image, encoder: Uint8Array): Promise<ImageFeatures>;
   /**
@@ -38,7 +38,7 @@ const MOST_CANDIDATES = 64;
  * @throws {EngineError} when the runtime refuses a network
  */
 export async function createProposer(model: Model, runtime: Runtime): Promise<Proposer> {
-  const { propose, draws, close } =
+  const { propose, answers, close } =
     model.card.kind === "paper" ? await paperProposer(model, runtime) : await generalProposer(model, runtime);
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -49,7 +49,7 @@ export async function createProposer(model: Model, runtime: Runtime): Promise<Pr
   return {
     name: `${model.card.name}-${model.card.weightsSha256.slice(0, 8)}`,
     usesFeatures: model.weights.has(PROJECTION.matrix),
-    draws,
+    answers,
     encode: (image, encoder) =>
       inTurn(async () => {
         const session = await runtime.load(encoder);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Asker, WorkerError } from "../../src/app/asker.ts";
 import type { Answer, ModelFacts, Order } from "../../src/app/worker-messages.ts";
 
-const MODEL: ModelFacts = { name: "general-1", kind: "general", draws: 16, canLearn: true };
+const MODEL: ModelFacts = { name: "general-1", kind: "general", answers: 24, canLearn: true };
 
 /** The far side of a worker: keeps what it is told until the test lets it answer. */
 class FarSide {

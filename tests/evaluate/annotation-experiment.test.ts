@@ -28,7 +28,7 @@ afterAll(() => rm(folder, { recursive: true }));
 function timid(encoded: number[]): Proposer {
   return {
     name: "timid",
-    draws: 1,
+    answers: 1,
     usesFeatures: true,
     encode: async ({ data }) => {
       encoded.push(Math.max(...data));

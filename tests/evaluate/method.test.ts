@@ -82,7 +82,7 @@ describe("what the proposer is asked", () => {
   function listener(questions: Question[]): Proposer {
     return {
       name: "listener",
-      draws: 1,
+      answers: 1,
       usesFeatures: true,
       encode: async (image) => Float32Array.of(image.width, image.height),
       propose: async (image, partial, options) => {
@@ -115,7 +115,7 @@ describe("what the proposer is asked", () => {
       VALID,
     );
     await open.candidates([STROKE], emptyAnswer(GRID), 8);
-    await open.candidates([STROKE], emptyAnswer(GRID), 1);
+    await open.candidates([STROKE, OUTSIDE], emptyAnswer(GRID), 1);
     expect(questions.map(({ options }) => [options.step, options.count])).toEqual([
       [0.2, 3],
       [0.5, 3],
@@ -123,5 +123,20 @@ describe("what the proposer is asked", () => {
       [0.2, 1],
     ]);
     expect(questions[0].options.features).toBeUndefined();
+  });
+
+  test("is nothing after a candidate was taken, and from the next stroke on that one was", async () => {
+    const questions: Question[] = [];
+    const open = await proposerMethod(listener(questions), { steps: [1], encoder: null }).open(
+      imageOf(TRUTH, GRID),
+      VALID,
+    );
+    const taken = { ...emptyAnswer(GRID), partialness: VALID, segmentation: TRUTH };
+    await open.candidates([STROKE], emptyAnswer(GRID), 8);
+    expect(await open.candidates([STROKE], taken, 8)).toEqual([]);
+    expect(questions.map(({ options }) => options.isTaken)).toEqual([false]);
+    await open.candidates([STROKE, OUTSIDE], taken, 8);
+    await open.candidates([STROKE, OUTSIDE, STROKE], taken, 8);
+    expect(questions.map(({ options }) => options.isTaken)).toEqual([false, true, true]);
   });
 });

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { emptyPartial, type Grid, type Image, type PartialSegmentation, Rng } from "../../src/core/index.ts";
 import { nodeRuntime } from "../../src/engine/runtime-node.ts";
+import { diceOf } from "../../src/evaluate/annotator.ts";
 import { type Candidate, createProposer, type ProposeOptions, type Proposer } from "../../src/model/index.ts";
 import { PLAIN, randomModel, WITH_FEATURES } from "./general-models.ts";
 
@@ -170,6 +171,29 @@ test("what was taken and not drawn by hand may be revised; what was drawn stays"
       if (hand.partialness[p])
         expect([partial.partialness[i], partial.segmentation[i]]).toEqual([1, hand.segmentation[p]]);
     }
+});
+
+test("who has taken a candidate is answered nearer to it than who was only shown it", async () => {
+  const image = imageOf({ width: PLAIN.size, height: PLAIN.size }, 255, (x, y, rng) => 6 * x + y + rng.below(40));
+  const hand = marksOn(image, (x, y) => (y === 9 && x > 4 && x < 12 ? "inside" : null));
+  const window = { x: 0, y: 0, size: PLAIN.size };
+  let nearer = 0;
+  const options = { window, byHand: hand.partialness };
+  const offered = await plain.propose(image, hand, { count: 64, rng: Rng.seeded(1), ...options });
+  for (const { partial: taken } of offered) {
+    const answer = async (isTaken: boolean) => {
+      const [{ partial }] = await plain.propose(image, taken, { count: 1, rng: Rng.seeded(1), isTaken, ...options });
+      return partial.segmentation;
+    };
+    const agreement = (shown: Uint8Array) => {
+      const part = (mask: Uint8Array) => mask.map((value, i) => value & taken.partialness[i]);
+      return diceOf(part(shown), part(taken.segmentation));
+    };
+    const [after, before] = [await answer(true), await answer(false)];
+    expect(agreement(after)).toBeGreaterThanOrEqual(agreement(before));
+    if (agreement(after) > agreement(before)) nearer++;
+  }
+  expect(nearer).toBeGreaterThan(offered.length / 3);
 });
 
 test("features change the answer of a model that reads them, and a model that reads none says so", async () => {
