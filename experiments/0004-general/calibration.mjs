@@ -31,9 +31,9 @@ const THRESHOLDS = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 const trained = await readModelFolder(model);
 const shape = trained.card.config.model;
-const images = await loadAnnotatedImages(data, { leaveOut: ["synthseg_labelmaps"], imagesPerDataset: null });
+const images = await loadAnnotatedImages(data, { leaveOut: ["synthseg_labelmaps"], imagesPerDataset: 120 });
 const held = { ...images, items: images.items.filter(({ split, kind }) => split === "validation" && kind === "image") };
-const { features } = await loadFeatures(held, shape.features, { runtime: nodeRuntime({ threads: 1 }) });
+const { features } = await loadFeatures(held, shape.features, { runtime: nodeRuntime({ threads: 1 }), from: trained.weights });
 const store = features && new FeatureStore(features);
 const networks = await loadNetworks(trained, nodeRuntime({ threads: 1 }), 1);
 

@@ -245,11 +245,19 @@ function expectedGain(first: AddedLabels, others: readonly AddedLabels[], answer
   return gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
 }
 
+/** Candidates are told apart on so many cells across and down: two dozen are compared, each with each. */
+const TOLD_APART = 64;
+
 /** Candidates are told apart by what is inside: outside is nearly everything else. */
 function insideLabels(answer: CellProbabilities, byHand: Float32Array, onImage: Uint8Array): AddedLabels {
-  const labels = new Uint8Array(byHand.length).fill(NOTHING);
-  for (let i = 0; i < labels.length; i++)
-    if (!byHand[i] && onImage[i] && labelOf(answer, i) === INSIDE) labels[i] = INSIDE;
+  const size = Math.sqrt(byHand.length);
+  const every = Math.max(1, Math.floor(size / TOLD_APART));
+  const across = Math.ceil(size / every);
+  const labels = new Uint8Array(across * across).fill(NOTHING);
+  for (let k = 0; k < labels.length; k++) {
+    const i = Math.floor(k / across) * every * size + (k % across) * every;
+    if (!byHand[i] && onImage[i] && labelOf(answer, i) === INSIDE) labels[k] = INSIDE;
+  }
   return labels;
 }
 
