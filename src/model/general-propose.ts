@@ -22,6 +22,7 @@ import {
   placeBack,
   placeWindow,
   type Reading,
+  readMarks,
   readWindow,
   type Window,
   windowAround,
@@ -102,7 +103,7 @@ async function look(
 ): Promise<Look> {
   const { size, latent } = networks.shape;
   const reading = readWindow(image, partial, window, size);
-  const drawn = readWindow(image, hand, window, size);
+  const drawn = readMarks(hand, window, size);
   const question: Question = {
     maps: imageMaps(reading.image, reading.onImage, { width: size, height: size }),
     marks: {
@@ -149,11 +150,13 @@ function cutAt({ partialness, segmentation }: CellProbabilities, level: number):
   return { partialness, segmentation: cut };
 }
 
+type Marked = Pick<Reading, "xm" | "xs">;
+
 /**
  * The level at which the likeliest answer agrees best (Dice) with what the annotator has taken: who has taken the larger of two candidates
  * goes on with larger ones. One half where nothing has been taken.
  */
-function levelOf({ segmentation }: CellProbabilities, { xm, xs }: Reading, drawn: Reading): number {
+function levelOf({ segmentation }: CellProbabilities, { xm, xs }: Marked, drawn: Marked): number {
   const taken = (i: number) => xm[i] >= EVEN && xs[i] >= EVEN;
   if (!xs.some((_, i) => taken(i) && drawn.xm[i] < EVEN)) return EVEN;
   const agreement = (level: number) => {

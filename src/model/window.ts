@@ -193,10 +193,14 @@ function stretched(values: Float64Array, onImage: Uint8Array): Float32Array {
   const sorted = values.filter((_, i) => onImage[i] === 1).sort();
   const [low, high] = PERCENTILES.map((share) => sorted[Math.round(share * (sorted.length - 1))]);
   const range = high - low;
-  return Float32Array.from(values, (value) => (range >= FLAT ? Math.min(1, Math.max(0, (value - low) / range)) : 0.5));
+  const out = new Float32Array(values.length).fill(0.5);
+  if (range < FLAT) return out;
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(1, Math.max(0, (values[i] - low) / range));
+  return out;
 }
 
-function readMarks(partial: PartialSegmentation, window: Window, cells: number) {
+/** What of `readWindow` needs no image. */
+export function readMarks(partial: PartialSegmentation, window: Window, cells: number) {
   const step = window.size / cells;
   const columns = pixelsOfCells(window.x, step, cells, partial.width);
   const rows = pixelsOfCells(window.y, step, cells, partial.height);
