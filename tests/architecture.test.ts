@@ -108,15 +108,15 @@ const PUBLIC: Readonly<Record<string, string>> = {
     ImageFormatCode ImageFormatDetails ImageFormatError PIXEL_LIMIT Picture START_BYTES checkStart decodeImage
     encodeLabels encodeMaskPng encodePicture`,
   "./synth": `
-    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind boxAround changeAppearance clickIn
-    drawBatch drawPair loopAround makeDiskImage makeDiskSet paint scribbleIn smoothLabelMap unionOf`,
+    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround changeAppearance clickIn
+    drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap unionOf`,
   "./engine": `
     ADAM DescribeLoss Device EngineError FLAT_PARAMETERS FlatParameters Graph HostTensor Init OPSET OptimiserOptions
     OrtSession ParameterSource ParameterSpec Runtime RuntimeOptions STATE_NAMES Session Shape StateName Tensors
     Trainer TrainingModel TrainingState Var add avgPool2 broadcast compileGradient compileInference compileTraining
     concat constantParameters conv2d convTranspose2d div exp expand groupNorm initialState initialValues isSound
-    leakyRelu log matmul maxPool2 mean mul neg oneMinus optimise pad parametersOf refusedModel relu reshape scale
-    shift sigmoid silu sizeOf slice softmax softplus splitFlat sqrt square sub sum sumTo swapLast tanh transpose
+    joinFlat leakyRelu log matmul maxPool2 mean mul neg oneMinus optimise pad parametersOf refusedModel relu reshape scale
+    shift sigmoid silu sizeOf slice softmax softplus splitFlat sqrt square stateOf sub sum sumTo swapLast tanh transpose
     upsampleBilinear upsampleNearest wrapSession`,
   "./model": `
     Candidate CellProbabilities Decoded ENCODER_CHANNELS FEATURE_CELLS GeneralNetworks GeneralShape ImageFeatures ImageMaps LATENT_SIZE
@@ -124,7 +124,7 @@ const PUBLIC: Readonly<Record<string, string>> = {
     WeightsError Window boxOf candidatesOnnx compare constrain createProposer decoder describeGeneralLoss
     describePaperDecoder describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder encoderChannels generalShape imageMaps
     loadNetworks marksByHand modelCard namedTensors paperDecoderOnnx paperParameters parseModel partialLoss
-    placeWindow project readSafetensors shapeOf trunkOnnx withLatentScale
+    placeWindow project projectionShapes readSafetensors shapeOf trunkOnnx withLatentScale
     writeSafetensors`,
 };
 

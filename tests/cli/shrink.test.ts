@@ -10,17 +10,28 @@ import { tendril } from "../train/command.ts";
 const folder = mkdtempSync(join(tmpdir(), "tendril-shrink-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** A model's folder with random weights. */
+async function writeRandom(path: string, seed: number) {
+  const { card, weights } = randomModel(seed, PLAIN);
+  const { format: _, parameters: __, weightsSha256: ___, ...facts } = card;
+  return { weights, card: await writeModelFolder(path, weights, facts) };
+}
+
 const sizeOf = (path: string) => readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
 
 test("a shrunk model is read like any other, its weights off by at most half a step, and its card names where it comes from", async () => {
-  const { card, weights } = randomModel(3, PLAIN);
   const [whole, small] = [join(folder, "whole"), join(folder, "small")];
-  const { weightsSha256 } = await writeModelFolder(whole, weights, card);
+  const { card, weights } = await writeRandom(whole, 3);
   const { code, stdout, stderr } = await tendril(["shrink", whole, "-o", small]);
   expect(code, stderr).toBe(0);
   expect(stdout).toBe(`${small}\n`);
   const read = await readModelFolder(small);
-  expect(read.card).toMatchObject({ name: "small", kind: "general", shrunkFrom: weightsSha256, config: card.config });
+  expect(read.card).toMatchObject({
+    name: "small",
+    kind: "general",
+    shrunkFrom: card.weightsSha256,
+    config: card.config,
+  });
   for (const [name, values] of weights) {
     const largest = Math.max(...values.map(Math.abs));
     for (const [i, value] of values.entries())
@@ -29,9 +40,8 @@ test("a shrunk model is read like any other, its weights off by at most half a s
 });
 
 test("a folder that is there already is left as it is", async () => {
-  const { card, weights } = randomModel(4, PLAIN);
   const whole = join(folder, "another");
-  await writeModelFolder(whole, weights, card);
+  await writeRandom(whole, 4);
   const there = join(folder, "there.txt");
   writeFileSync(there, "mine");
   const { code, stderr } = await tendril(["shrink", whole, "-o", there]);
