@@ -25,7 +25,7 @@ const COLUMNS = ["dice@1", "dice@3", "dice@5", "auc", "noi", "never", "seconds"]
 
 const proposer = await createProposer(await readModelFolder(name), nodeRuntime({ threads: 1 }));
 const encoder = await encoderFor(proposer);
-const settings = Object.entries(SETTINGS).map(([setting, how]) => ({ name: setting, proposer, encoder, isBlank: false, ...how }));
+const settings = Object.entries(SETTINGS).map(([setting, how]) => ({ name: setting, proposer, encoder, opening: "stroke", isBlank: false, ...how }));
 const cases = chooseCases(await findCases(data, { datasets: [], split }), Number(limit), 0);
 const { cases: annotated } = await annotateAll(settings, cases, Rng.seeded(0), (done) => {
   if (done % 10 === 0) console.error(`${done}/${cases.length}`);

@@ -13,6 +13,7 @@ import {
   findCases,
   type GroupReport,
   LEAST_PIXELS,
+  type Opening,
   reportAnnotations,
   type Setting,
 } from "../evaluate/index.ts";
@@ -28,6 +29,7 @@ export interface ImageOptions {
   readonly count: number;
   readonly step: readonly number[];
   readonly features: boolean;
+  readonly opening: Opening;
   readonly seed: number;
   readonly blank: boolean;
   readonly single: boolean;
@@ -71,12 +73,12 @@ export async function evaluateImages(models: readonly Model[], runtime: Runtime,
 
 /** Every model as asked; the first also under the controls. */
 async function settingsOf(proposers: readonly Proposer[], options: ImageOptions): Promise<Setting[]> {
-  const { count, step: steps, features, blank, single } = options;
+  const { count, step: steps, features, opening, blank, single } = options;
   const asked = await Promise.all(
     proposers.map(async (proposer, i): Promise<Setting> => {
       const encoder = features ? await encoderFor(proposer) : null;
       const name = proposers.length === 1 ? proposer.name : `${i + 1} ${proposer.name}`;
-      return { name, proposer, count, steps, encoder, isBlank: false };
+      return { name, proposer, count, steps, encoder, opening, isBlank: false };
     }),
   );
   const [first] = asked;
@@ -91,7 +93,7 @@ function asJson(
   settings: readonly Setting[],
   groups: readonly GroupReport[],
   { cases, tooSmall, refused }: Annotations,
-  { limit, seed, count, step, datasets, split }: ImageOptions,
+  { limit, seed, count, step, opening, datasets, split }: ImageOptions,
 ) {
   const byName = (reports: readonly AnnotationReport[], of: readonly Setting[]) =>
     Object.fromEntries(reports.map((report, i) => [of[i].name, report]));
@@ -99,7 +101,7 @@ function asJson(
     settings: settings.map(({ name, count: k, steps, encoder, isBlank }) => ({
       ...{ name, count: k, steps, features: encoder !== null, isBlank },
     })),
-    ...{ limit, seed, count, step, datasets, split: split ?? null, tooSmall, refused },
+    ...{ limit, seed, count, step, opening, datasets, split: split ?? null, tooSmall, refused },
     groups: groups.map(({ group, cases: number, settings: reports, differences }) => ({
       group,
       cases: number,

@@ -20,7 +20,7 @@ import { encodePicture } from "../image/index.ts";
 import type { Model } from "../model/index.ts";
 import { evaluateImages, type ImageOptions } from "./evaluate-images.ts";
 import { readModel } from "./model.ts";
-import { stepSizes, wholeNumber } from "./options.ts";
+import { openingOption, stepSizes, wholeNumber } from "./options.ts";
 import { aligned } from "./table.ts";
 
 interface Options extends Omit<ImageOptions, "data" | "step"> {
@@ -61,6 +61,7 @@ export function evaluateCommand(): Command {
       `how much of what is left a candidate adds: one or more from above 0 to 1, as 0.25,0.5,1 (default: 1; models of kind disks: ${DISK_STEP}; the paper's networks take none)`,
       stepSizes,
     )
+    .addOption(openingOption())
     .option("--no-features", "go without the pretrained encoder's features")
     .option("--seed <number>", "other cases and other strokes", wholeNumber(0), 0)
     .option("--blank", "also with the image blanked, and the difference: what the model knows of images", false)

@@ -1,5 +1,5 @@
 /** Parsers of option values: what is wrong, and what would be right. */
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
@@ -26,4 +26,11 @@ export function stepSizes(text: string): number[] {
   if (!steps.every((step) => step > 0 && step <= 1))
     throw new InvalidArgumentError("Give numbers above 0 and at most 1, separated by commas, such as 0.25,0.5,1.");
   return steps;
+}
+
+/** `--opening stroke|box` */
+export function openingOption(): Option {
+  return new Option("--opening <kind>", "what the annotator begins with: a stroke inside, or a box around the object")
+    .choices(["stroke", "box"])
+    .default("stroke");
 }

@@ -2,15 +2,16 @@
 import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { nodeRuntime } from "../engine/runtime-node.ts";
-import { peerTalk, proposerMethod } from "../evaluate/index.ts";
+import { type Opening, peerTalk, proposerMethod } from "../evaluate/index.ts";
 import { createProposer } from "../model/index.ts";
 import { encoderFor, readModel } from "./model.ts";
-import { stepSizes, wholeNumber } from "./options.ts";
+import { openingOption, stepSizes, wholeNumber } from "./options.ts";
 
 interface Options {
   readonly model: string;
   readonly count: number;
   readonly step: readonly number[];
+  readonly opening: Opening;
   readonly features: boolean;
   readonly threads: number;
 }
@@ -28,12 +29,16 @@ export function speakCommand(): Command {
       stepSizes,
       [1],
     )
+    .addOption(openingOption())
     .option("--no-features", "go without the pretrained encoder's features")
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
-    .action(async ({ model, count, step, features, threads }: Options) => {
+    .action(async ({ model, count, step, opening, features, threads }: Options) => {
       const proposer = await createProposer(await readModel(model), nodeRuntime({ threads }));
       const encoder = features ? await encoderFor(proposer) : null;
-      const talk = peerTalk(proposerMethod(proposer, { steps: step, encoder }), { name: proposer.name, count });
+      const talk = peerTalk(proposerMethod(proposer, { opening, steps: step, encoder }), {
+        name: proposer.name,
+        count,
+      });
       for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }))
         if (line.trim() !== "") process.stdout.write(`${await talk(line)}\n`);
       await proposer.close();

@@ -2,15 +2,15 @@
  * A simulated annotator at work on one image, by the rules of the peers' harness (`bench/peers/PROTOCOL.md` of the project's shared
  * material), so that what is measured here can be laid beside what is measured there:
  *
- *   1. a stroke in the largest component of the object; then, after every answer,
+ *   1. as the method wants it, a stroke in the largest component of the object or a box around all of it; then, after every answer,
  *   2. the best of the candidates is taken when it is better than what is shown by PICK_GAIN of Dice,
  *   3. else a stroke corrects the largest region of errors;
  *   4. at Dice CONTENT, or after MOST_INTERACTIONS, it stops.
  *
- * A stroke or a candidate taken is one interaction. The annotator knows the truth and never slips: people do worse.
+ * A stroke, a box or a candidate taken is one interaction. The annotator knows the truth and never slips: people do worse.
  */
 import { type Grid, type Image, largestComponent, type Rng } from "../core/index.ts";
-import { type Prompt, scribbleIn } from "../synth/index.ts";
+import { boxAround, type Prompt, scribbleIn } from "../synth/index.ts";
 import { type Answer, emptyAnswer, type Method, shownUnasked } from "./method.ts";
 
 /** What is to be segmented in one image. */
@@ -22,7 +22,7 @@ export interface Task {
   readonly truth: Uint8Array;
 }
 
-export type Action = "stroke inside" | "stroke outside" | "pick";
+export type Action = "box" | "stroke inside" | "stroke outside" | "pick";
 
 export interface Interaction {
   readonly action: Action;
@@ -51,7 +51,9 @@ export async function annotate(method: Method, task: Task, rng: Rng, count: numb
   let candidates: readonly Answer[] = [];
   while (interactions.length < MOST_INTERACTIONS) {
     const taken = bestOf(candidates, current, truth);
-    const prompt = taken ? null : nextStroke(rng.at(prompts.length), task, prompts.length === 0, current.shown);
+    const at = rng.at(prompts.length);
+    const draw = () => (prompts.length === 0 ? opening(at, task, method.opening) : correction(at, task, current.shown));
+    const prompt = taken ? null : draw();
     if (!taken && !prompt) break;
     if (prompt) prompts.push(prompt);
     const before = taken ?? current;
@@ -82,9 +84,12 @@ function bestOf(candidates: readonly Answer[], current: Answer, truth: Uint8Arra
   return best >= 0 && dices[best] - diceOf(current.shown, truth) >= PICK_GAIN ? candidates[best] : null;
 }
 
-/** The opening stroke, or a correction; null when all is right. */
-function nextStroke(rng: Rng, { image, truth, valid }: Task, isFirst: boolean, shown: Uint8Array): Prompt | null {
-  if (isFirst) return scribbleIn(rng, largestComponent(truth, image), image, 1);
+function opening(rng: Rng, { image, truth }: Task, kind: Method["opening"]): Prompt {
+  return kind === "box" ? boxAround(rng, truth, image) : scribbleIn(rng, largestComponent(truth, image), image, 1);
+}
+
+/** A stroke in the largest region of errors; null when all is right. */
+function correction(rng: Rng, { image, truth, valid }: Task, shown: Uint8Array): Prompt | null {
   const missing = largestComponent(
     truth.map((value, i) => value & (1 - shown[i]) & valid[i]),
     image,
@@ -109,12 +114,13 @@ function within(answer: Answer, valid: Uint8Array): Answer {
 
 /** What a canvas shows when a stroke has landed and nothing was proposed. */
 function painted(answer: Answer, prompt: Prompt | null): Answer {
-  if (!prompt) return answer;
+  if (!prompt || prompt.kind === "box") return answer;
   return { ...answer, shown: answer.shown.map((value, i) => (prompt.pixels[i] ? prompt.label : value)) };
 }
 
 function actionOf(prompt: Prompt | null): Action {
   if (!prompt) return "pick";
+  if (prompt.kind === "box") return "box";
   return prompt.label ? "stroke inside" : "stroke outside";
 }
 

@@ -29,8 +29,12 @@ export interface Answer extends PartialSegmentation {
 
 /** What an annotator works with: it is shown an image, and then asked after every stroke and every candidate taken. */
 export interface Method {
+  /** What the annotator begins with: a stroke inside the largest part of the object, or a box around all of it. */
+  readonly opening: Opening;
   open(image: Image, valid: Uint8Array): Promise<OpenImage>;
 }
+
+export type Opening = "stroke" | "box";
 
 export interface OpenImage {
   /**
@@ -46,6 +50,8 @@ export interface OpenImage {
 export type Mark = Pick<Prompt, "kind" | "label" | "pixels">;
 
 export interface MethodOptions {
+  /** Default: a stroke. */
+  readonly opening?: Opening;
   /**
    * How much of what is left to add, (0, 1]. With several, the candidates are shared among them, and what is shown after a stroke is the
    * first's.
@@ -73,8 +79,12 @@ export function emptyAnswer(grid: Grid): Answer {
 /** Chosen on held-back subjects of the training sets (docs/results/general.md). */
 const LEAST_GAIN = 0.3;
 
-export function proposerMethod(proposer: Proposer, { steps, encoder, leastGain = LEAST_GAIN }: MethodOptions): Method {
+export function proposerMethod(
+  proposer: Proposer,
+  { opening = "stroke", steps, encoder, leastGain = LEAST_GAIN }: MethodOptions,
+): Method {
   return {
+    opening,
     async open(image, valid) {
       const box = boundsOf(valid, image);
       if (!box) throw new UsageError("No pixel of the image is valid: there is nothing to segment.");

@@ -75,7 +75,7 @@ export function peerTalk(method: Method, { name, count: most = MOST_CANDIDATES }
     switch (asked.type) {
       case "hello":
         wanted = Math.min(most, asked.k ?? most);
-        return { protocol: VERSION, name, stroke: "scribble", opening: ["positive"], encoding: "raw" };
+        return { protocol: VERSION, name, stroke: "scribble", opening: [OPENING[method.opening]], encoding: "raw" };
       case "open":
         open = null;
         open = await openCase(method, asked);
@@ -104,6 +104,9 @@ export function peerTalk(method: Method, { name, count: most = MOST_CANDIDATES }
     }
   };
 }
+
+/** The protocol's words. */
+const OPENING = { stroke: "positive", box: "box" } as const;
 
 const REPLIES: Readonly<Record<Message["type"], string>> = {
   hello: "hello",

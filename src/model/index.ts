@@ -18,6 +18,7 @@ export {
   project,
   projectionShapes,
 } from "./pretrained.ts";
+export { decodeRegion, REGION_CELLS, type RegionPrompt } from "./pretrained-decoder.ts";
 export { createProposer, type Proposer } from "./propose.ts";
 export * from "./safetensors.ts";
 export type { GeneralShape } from "./trunk.ts";

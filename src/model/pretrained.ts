@@ -14,7 +14,7 @@ import { readIntensities, type Window } from "./window.ts";
 /** Height and width of the features: the image's longer side lies along all of them. */
 export const FEATURE_CELLS = 64;
 export const ENCODER_CHANNELS = 256;
-const ENCODER_SIDE = 1024;
+export const ENCODER_SIDE = 1024;
 const SEEN_SIDE = 128;
 /** Means and deviations of the three colour channels that the encoder was trained with (ImageNet's, times 255). */
 const CHANNELS = [

@@ -11,7 +11,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { type Grid, TendrilError } from "../core/index.ts";
+import { crc32, type Grid, TendrilError } from "../core/index.ts";
 import { onFile, orAbsent, readLimited, readText } from "../files/index.ts";
 import { decodeImage } from "../image/index.ts";
 import { isHeldBack, subjectOf } from "./subjects.ts";
@@ -99,6 +99,22 @@ export async function loadAnnotatedImages(
 /** The image as its file holds it, at full size; intensities 0 to 255. */
 export function readOriginal(folder: string, { dataset, name }: Pick<AnnotatedImage, "dataset" | "name">) {
   return readGray(folder, [dataset, "images", `${name}.png`]);
+}
+
+/** CRC-32 of the image at working size. */
+export function checksumOf({ pixels }: AnnotatedImages, { offset, width, height }: AnnotatedImage): number {
+  return crc32(pixels.subarray(offset, offset + width * height));
+}
+
+/** The longest name of a file, without its ending, that every file system takes. */
+const LONGEST_NAME = 200;
+
+/** The name of a file in a cache. Characters that some file system refuses are replaced, and what is too long is cut; a checksum then keeps names apart. */
+export function fileName({ dataset, name }: AnnotatedImage): string {
+  const whole = `${dataset}__${name}`;
+  if (/^[\w.-]+$/.test(whole) && whole.length <= LONGEST_NAME) return `${whole}.bin`;
+  const sum = crc32(new TextEncoder().encode(whole)).toString(16).padStart(8, "0");
+  return `${whole.replaceAll(/[^\w.-]/g, "_").slice(0, LONGEST_NAME - 9)}-${sum}.bin`;
 }
 
 interface Source {

@@ -28,7 +28,7 @@ import {
   project,
   projectionShapes,
 } from "../model/index.ts";
-import { type AnnotatedImage, type AnnotatedImages, readOriginal } from "./annotated-images.ts";
+import { type AnnotatedImage, type AnnotatedImages, checksumOf, fileName, readOriginal } from "./annotated-images.ts";
 import { FEATURE_SCALE, type StoredFeatures } from "./feature-store.ts";
 import { ChannelMoments, COMPONENTS, type Projection, projectionSchema, projectionWeights } from "./projection.ts";
 import { StoppedError } from "./stopped.ts";
@@ -41,9 +41,6 @@ const ENCODER_LIMIT = 2 ** 28;
 const PROJECTION_EVERY = 23;
 const PROJECTION_FIRST = 7;
 const LEAST_PROJECTED = 10;
-/** The longest name of a file, without its ending, that every file system takes. */
-const LONGEST_NAME = 200;
-
 export interface FeatureOptions {
   readonly runtime: Runtime;
   readonly cache?: string;
@@ -209,21 +206,8 @@ function withChecksum(values: Int8Array, checksum: number): Uint8Array {
   return bytes;
 }
 
-/** Of the image at working size. */
-function checksumOf({ pixels }: AnnotatedImages, { offset, width, height }: AnnotatedImage): number {
-  return crc32(pixels.subarray(offset, offset + width * height));
-}
-
 /** [components, 64, 64] */
 function quantised({ channels }: { channels: Float32Array }, weights: ReadonlyMap<string, NamedTensor>): Int8Array {
   const values = project(channels, weights.get(PROJECTION.matrix)!.data, weights.get(PROJECTION.offset)!.data);
   return Int8Array.from(values, (value) => Math.max(-127, Math.min(127, Math.round(value * FEATURE_SCALE))));
-}
-
-/** Characters that some file system refuses are replaced, and what is too long is cut; a checksum then keeps names apart. */
-function fileName({ dataset, name }: AnnotatedImage): string {
-  const whole = `${dataset}__${name}`;
-  if (/^[\w.-]+$/.test(whole) && whole.length <= LONGEST_NAME) return `${whole}.bin`;
-  const sum = crc32(new TextEncoder().encode(whole)).toString(16).padStart(8, "0");
-  return `${whole.replaceAll(/[^\w.-]/g, "_").slice(0, LONGEST_NAME - 9)}-${sum}.bin`;
 }

@@ -43,7 +43,7 @@ function timid(encoded: number[]): Proposer {
 }
 
 const settingOf = (proposer: Proposer, rest: Partial<Setting> = {}): Setting => ({
-  ...{ name: "asked", proposer, count: 8, steps: [1], encoder: new Uint8Array(1), isBlank: false },
+  ...{ name: "asked", proposer, count: 8, steps: [1], encoder: new Uint8Array(1), opening: "stroke", isBlank: false },
   ...rest,
 });
 

@@ -28,8 +28,12 @@ function complete(shown: Uint8Array): Answer {
 }
 
 /** A method that answers with masks, told the prompts and how often it has been asked. */
-function method(answer: (prompts: readonly Mark[], asked: number) => readonly Uint8Array[]): Method {
+function method(
+  answer: (prompts: readonly Mark[], asked: number) => readonly Uint8Array[],
+  opening: Method["opening"] = "stroke",
+): Method {
   return {
+    opening,
     async open() {
       let asked = 0;
       return {
@@ -150,9 +154,24 @@ describe("the annotator", () => {
     expect(other).not.toEqual(first);
   });
 
+  test("begins with a box around all of the object where the method wants one, and shows nothing for it", async () => {
+    const seen: (readonly Mark[])[] = [];
+    const boxed = method((prompts) => {
+      seen.push([...prompts]);
+      return prompts.length === 1 ? [] : [TRUTH];
+    }, "box");
+    const interactions = await annotate(boxed, task(TRUTH), Rng.seeded(9), 8);
+    expect(actionsOf(interactions)).toEqual(["box", "stroke inside"]);
+    expect(interactions[0]).toMatchObject({ dice: 0 });
+    const [[{ kind, pixels }]] = seen;
+    expect(kind).toBe("box");
+    expect(TRUTH.every((value, i) => value <= pixels[i])).toBe(true);
+  });
+
   test("is asked again after a pick with the candidate as what is there, and no stroke more", async () => {
     const calls: { prompts: number; current: number }[] = [];
     const growing: Method = {
+      opening: "stroke",
       async open() {
         return {
           async candidates(prompts, current) {

@@ -21,6 +21,7 @@ let answers: Answer[];
 
 /** Gives what the test says, and keeps what it was told. */
 const method: Method = {
+  opening: "stroke",
   async open({ data }, valid) {
     opened.push({ data: [...data], valid });
     return {
