@@ -14,7 +14,10 @@ export interface Orientation {
   readonly isOblique: boolean;
 }
 
-/** Each axis gets the patient's axis that it follows most and that no clearer one has taken. */
+/**
+ * Each axis gets the patient's axis that it follows most and that no clearer one has taken. Near 45 degrees nibabel may say otherwise: it
+ * lets i choose before j and k.
+ */
 export function orientationOf(toWorld: Affine): Orientation {
   const spacing = spacingOf({ toWorld });
   const pairs = [0, 1, 2].flatMap((axis) =>

@@ -47,7 +47,8 @@ describe("golden files have the voxels and the place that nibabel reads", () => 
     expect(theirs.littleEndian).toBe(name.includes("le.nii"));
     expect(theirs.dims).toEqual(ours.dim);
     expect(theirs.pixDims).toEqual(ours.pixdim);
-    expect(theirs.affine.slice(0, 3)).toEqual([ours.srow_x, ours.srow_y, ours.srow_z]);
+    // Where there is no sform, theirs is made up from other fields.
+    if (theirs.sform_code > 0) expect(theirs.affine.slice(0, 3)).toEqual([ours.srow_x, ours.srow_y, ours.srow_z]);
     const single = {
       datatypeCode: "datatype",
       numBitsPerVoxel: "bitpix",
