@@ -8,5 +8,6 @@ export * from "./nifti-write.ts";
 export * from "./open.ts";
 export * from "./orientation.ts";
 export { PIXEL_LIMIT } from "./png-chunks.ts";
+export * from "./slices.ts";
 export * from "./volume.ts";
 export * from "./write-png.ts";
