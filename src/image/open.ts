@@ -1,8 +1,8 @@
 /** Bytes of any file that is read to an image or a volume: the first reader that knows the file's signature has it. */
-import type { Image } from "../core/index.ts";
-import { decodeImage } from "./decode.ts";
+import type { Grid, Image } from "../core/index.ts";
+import { checkStart, decodeImage } from "./decode.ts";
 import { ImageFormatError } from "./errors.ts";
-import { decodeNifti } from "./nifti.ts";
+import { decodeNifti, niftiSize } from "./nifti.ts";
 import { isNifti, niftiHeaderOf } from "./nifti-header.ts";
 import { hasPngSignature } from "./png-chunks.ts";
 import type { Volume } from "./volume.ts";
@@ -31,6 +31,42 @@ export async function decodeAny(bytes: Uint8Array, source: string): Promise<Open
   const reader = READERS.find(({ knows }) => knows(bytes, source));
   // What nobody knows, the reader of PNG names in its refusal.
   return (reader?.open ?? openImage)(bytes, source);
+}
+
+/** An image's grid, or a volume's: [i, j * k], with as many slices one under the other as `depth` says. */
+export interface OpenedGrid extends Grid {
+  readonly depth?: number;
+}
+
+/**
+ * The grid of what a file holds. Of a volume only what says its size is read, so that what is damaged further on is found by who decodes it.
+ *
+ * @throws {ImageFormatError} as `decodeAny`
+ */
+export async function gridOf(bytes: Uint8Array, source: string): Promise<OpenedGrid> {
+  if (isNifti(bytes)) return gridOfVolume(niftiSize(bytes, source));
+  const opened = await decodeAny(bytes, source);
+  if (opened.kind === "volume") return gridOfVolume(opened.volume.size);
+  const { width, height } = opened.image;
+  return { width, height };
+}
+
+function gridOfVolume([ni, nj, nk]: Volume["size"]): OpenedGrid {
+  return { width: ni, height: nj * nk, depth: nk };
+}
+
+/**
+ * Says from a file's first `START_BYTES` bytes whether it may be an image or a volume, and which, without reading the rest.
+ *
+ * @throws {ImageFormatError} when it is neither
+ */
+export function checkAnyStart(start: Uint8Array, source: string): Opened["kind"] {
+  if (isNifti(start)) {
+    niftiSize(start, source);
+    return "volume";
+  }
+  checkStart(start, source);
+  return "image";
 }
 
 function openImage(bytes: Uint8Array, source: string): Opened {

@@ -5,3 +5,4 @@ export * from "./errors.ts";
 export * from "./image-work.ts";
 export * from "./journal.ts";
 export * from "./project-file.ts";
+export * from "./tally.ts";

@@ -48,14 +48,14 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
     const { path } = imageOf(params);
     const file = await onFile("read", path, () => open(path, "r"));
     const { size } = await onFile("read", path, () => file.stat());
-    return reply.type("image/png").header("content-length", size).send(file.createReadStream());
+    return reply.type("application/octet-stream").header("content-length", size).send(file.createReadStream());
   });
 
   api.post("/images/:id/session", async ({ params, body }) => {
     const { isWriter, work } = await desk.open(imageOf(params).path, parse(tabOnly, body).tab);
     const { header, actions, cut } = work.journal;
-    const { image: name, width, height, sha256 } = header;
-    return { writer: isWriter, image: { name, width, height, sha256 }, actions, cut };
+    const { tendril: _, image: name, ...rest } = header;
+    return { writer: isWriter, image: { name, ...rest }, actions, cut };
   });
 
   api.post("/images/:id/actions", { bodyLimit: ACTIONS_LIMIT }, async ({ params, body }) => {
@@ -70,12 +70,12 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
   });
 
   api.get("/images/:id/mask", async ({ params }, reply) => {
-    const { path, png } = await (await desk.look(imageOf(params).path)).mask();
+    const { path, bytes } = await (await desk.look(imageOf(params).path)).mask();
     const name = encodeURIComponent(path.split("/").at(-1)!);
     return reply
-      .type("image/png")
+      .type(path.endsWith(".png") ? "image/png" : "application/octet-stream")
       .header("content-disposition", `attachment; filename*=UTF-8''${name}`)
-      .send(Buffer.from(png.buffer, png.byteOffset, png.byteLength));
+      .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   });
 
   api.register(async (uploads) => {
