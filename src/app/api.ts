@@ -24,7 +24,13 @@ const imageList = z.object({
 
 const sessionReply = z.object({
   writer: z.boolean(),
-  image: z.object({ name: z.string(), width: z.number(), height: z.number(), sha256: z.string() }),
+  image: z.object({
+    name: z.string(),
+    width: z.number(),
+    height: z.number(),
+    depth: z.number().optional(),
+    sha256: z.string(),
+  }),
   actions: z.array(z.unknown()),
   cut: z.number(),
 });
