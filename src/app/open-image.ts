@@ -13,8 +13,8 @@ import {
 import { OpenVolume } from "./open-volume.ts";
 import type { ReadFile } from "./reader.ts";
 import { type Sheet, sheetOf } from "./sheet.ts";
-import { type Preset, presetsOf } from "./window-level.ts";
 import { volumePresets } from "./volume-window.ts";
+import { type Preset, presetsOf } from "./window-level.ts";
 
 /** Where a volume is looked at: a voxel, and the plane through it that is worked on. */
 export interface Look {

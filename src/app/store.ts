@@ -164,7 +164,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       for (const action of session.actions) opened.perform(action);
       show(opened);
       if (session.writer) beginWriting(opened, session, kept);
-      else look(opened);
+      else watch(opened);
     } catch (error) {
       if (mine === opening) setPage({ kind: "refused", why: sentenceOf(error) });
     }
@@ -195,7 +195,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
         void keepUnsaved(opened.sha256, { after, actions: [...actions] }).catch(() => undefined),
       report(next) {
         setStatus(next);
-        if (next.kind === "read-only") look(opened);
+        if (next.kind === "read-only") watch(opened);
       },
     });
     if (opened.performed > 0 || kept)
@@ -262,7 +262,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   }
 
   /** Shows what the writing tab does, and becomes the writer when that one is gone. */
-  function look(opened: OpenImage): void {
+  function watch(opened: OpenImage): void {
     setStatus({ kind: "read-only" });
     clearTimeout(lookAgain);
     lookAgain = setTimeout(async () => {
@@ -271,7 +271,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       if (session?.writer) return void open(opened.id);
       for (const action of session?.actions.slice(opened.performed) ?? []) opened.perform(action);
       setRevision((n) => n + 1);
-      look(opened);
+      watch(opened);
     }, LOOK_AGAIN);
   }
 
@@ -468,7 +468,10 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     const answer = await asker.ask({ image, annotation: started, count: OFFERED - 1, seed, step }).catch(() => null);
     if (!answer || offer() !== first || answer.candidates.length === 0) return;
     if (answer.model) know(answer.model);
-    const others = answer.candidates.map((candidate) => ({ ...candidate, change: changeOfInside(annotation, candidate) }));
+    const others = answer.candidates.map((candidate) => ({
+      ...candidate,
+      change: changeOfInside(annotation, candidate),
+    }));
     now.volume.disagreed(shown.place!, disagreementOf([carried, ...others], annotation));
     present({ ...answer, carriedFrom: from, candidates: [carried, ...others] }, now.opened);
   }
@@ -479,18 +482,25 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     if (!now || isReadOnly()) return;
     const { opened, volume, plane, slice } = now;
     const gap = gapNear(marksOf(opened.history.done, plane), slice);
-    const tell = (text: string) => {
-      setMessage({ tone: "note", text });
-      announce(text);
-    };
-    if (!gap) return tell("Finish two slices with others between them (Enter), then fill between those.");
+    if (!gap) {
+      tell("Finish two slices with others between them (Enter), then fill between those.");
+      return;
+    }
     const { from, to } = gap;
     const delta = fillDelta(opened.history.annotation.data, volume.volume.size, plane, gap);
-    if (!delta) return tell(`Nothing was filled: of slices ${from + 1} and ${to + 1} one is empty.`);
+    if (!delta) {
+      tell(`Nothing was filled: of slices ${from + 1} and ${to + 1} one is empty.`);
+      return;
+    }
     closeOffer();
     act({ kind: "fill", axis: plane.axis, from, to, delta, at: Date.now() });
     if (slice <= from || slice >= to) goToSlice((from + to) >> 1);
     tell(`Filled slices ${from + 2} to ${to} from those at both ends. Look through them: the most doubtful is at J.`);
+  }
+
+  function tell(text: string): void {
+    setMessage({ tone: "note", text });
+    announce(text);
   }
 
   function goToDoubtful(): void {
@@ -499,7 +509,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     const doubts = now.volume.doubts(now.plane, now.opened.history.done);
     doubts[now.slice] = 0;
     const most = doubts.indexOf(Math.max(...doubts));
-    if (doubts[most] < DOUBTFUL) setMessage({ tone: "note", text: "No other slice is doubtful." });
+    if (doubts[most] < DOUBTFUL) tell("No other slice is doubtful.");
     else {
       setMessage(null);
       goToSlice(most);

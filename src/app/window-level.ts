@@ -54,11 +54,7 @@ export function ordered(low: number, high: number, maximum: number): WindowLevel
 }
 
 /** The values below which these shares of `data` lie. */
-export function percentilesOf(
-  data: Uint8Array | Uint16Array,
-  maximum: number,
-  shares: readonly number[],
-): number[] {
+export function percentilesOf(data: Uint8Array | Uint16Array, maximum: number, shares: readonly number[]): number[] {
   const counts = new Uint32Array(maximum + 1);
   for (let i = 0; i < data.length; i++) counts[data[i]]++;
   return shares.map((share) => {
