@@ -8,6 +8,8 @@ export interface Question {
   readonly image: Image;
   /** The annotation's data, one byte a pixel; copied. */
   readonly annotation: Uint8Array;
+  /** Whether what in it is not by hand was taken by the annotator (default), and not only supposed. */
+  readonly isTaken?: boolean;
   readonly count: number;
   readonly seed: number;
   /** How much of what is left to add, (0, 1]. */
@@ -64,7 +66,7 @@ export class Asker {
    * @returns candidates, or null when a newer question or another image made this one stale
    * @throws {WorkerError} when there is no model or it failed
    */
-  async ask({ image, annotation, count, seed, step }: Question): Promise<Offer | null> {
+  async ask({ image, annotation, isTaken = true, count, seed, step }: Question): Promise<Offer | null> {
     const mine = ++this.newest;
     // One question at a time: a newer one waits for the running one and replaces those that wait.
     while (this.newest === mine) {
@@ -74,7 +76,15 @@ export class Asker {
     }
     if (mine !== this.newest) return null;
     this.hold(image);
-    const order: Order = { kind: "propose", ticket: ++this.ticket, annotation: annotation.slice(), count, seed, step };
+    const order: Order = {
+      kind: "propose",
+      ticket: ++this.ticket,
+      annotation: annotation.slice(),
+      isTaken,
+      count,
+      seed,
+      step,
+    };
     const asked = this.order(order, [order.annotation.buffer]);
     this.working = asked.catch(() => undefined);
     const answer = await asked;

@@ -166,7 +166,7 @@ function Tile(props: {
         <span class="caption">
           <kbd>{props.place + 1}</kbd>
           <span class="change">{change()}</span>
-          <span class="place">{candidate().isCarried ? "carried over" : place()}</span>
+          <span class="place">{candidate().isCarried ? "carried" : place()}</span>
         </span>
         <span class="odds">{odds()}</span>
         <span class="support" aria-hidden="true">

@@ -47,6 +47,7 @@ async function propose(order: Extract<Order, { kind: "propose" }>): Promise<void
     rng: Rng.seeded(seed),
     step,
     byHand: byHandOf(annotation),
+    isTaken: order.isTaken,
     ...(used ? { features: used } : {}),
   });
   const candidates = proposed.map((candidate) => ({ ...candidate, change: changeOfInside(annotation, candidate) }));

@@ -28,7 +28,9 @@ export function sheetOf(
     (x, y) => {
       const value = data[y * width + x];
       if (value & INSIDE) return 1;
-      return value & BY_HAND ? 2 : value & SEGMENTED ? 4 : 0;
+      if (value & BY_HAND) return 2;
+      // On a slice, what candidates on slices of other planes left outside would be lines that mean nothing here.
+      return value & SEGMENTED && !more.place ? 4 : 0;
     },
     LABEL_STYLE,
   );

@@ -94,10 +94,10 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
           store.lookAt({ at });
         }}
       />
-      <span class="edge left" aria-hidden="true">
+      <span class="edge at-left" aria-hidden="true">
         {props.plane.letters.left}
       </span>
-      <span class="edge right" aria-hidden="true">
+      <span class="edge at-right" aria-hidden="true">
         {props.plane.letters.right}
       </span>
       <figcaption>

@@ -129,7 +129,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
         {(slicing) => (
           <For each={EDGES}>
             {(edge) => (
-              <span class={`edge ${edge}`} aria-hidden="true">
+              <span class={`edge at-${edge}`} aria-hidden="true">
                 {slicing().plane.letters[edge]}
               </span>
             )}

@@ -8,7 +8,6 @@ import { PLANE_NAMES, type Plane, voxelAt } from "../image/index.ts";
 import {
   type Action,
   type Change,
-  changeOfInside,
   type Mark,
   type SlicePlace,
   strokeDelta,
@@ -19,7 +18,7 @@ import { DONE, fillDelta, gapNear, marksOf, maskOf } from "../project/slice-labe
 import { statisticsCsv } from "../project/tally.ts";
 import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker, Offer } from "./asker.ts";
-import { carriedCandidate, coreOf } from "./carry.ts";
+import { carriedCandidate, insideOnly, startedFrom } from "./carry.ts";
 import type { Learner } from "./learner.ts";
 import { changeWords, disagreementOf } from "./offer-raster.ts";
 import { type Look, OpenImage } from "./open-image.ts";
@@ -450,7 +449,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     if (!isReadOnly() && insideOn(opened) === 0) void carry(slice);
   }
 
-  /** Offers another slice's mask for this one, and then what the model makes of its core here. */
+  /** Offers another slice's mask for this one, and then what the model makes of it here. */
   async function carry(from: number): Promise<void> {
     const now = slicing();
     const shown = sheet();
@@ -463,15 +462,14 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     const step = STEPS[settings.step()].share;
     const first: Offer = { model: null, carriedFrom: from, seed, step, features: false, candidates: [carried] };
     present(first, now.opened);
-    const started = coreOf(mask, annotation);
+    const started = startedFrom(mask, annotation);
     // Without a model the mask is offered all the same.
-    const answer = await asker.ask({ image, annotation: started, count: OFFERED - 1, seed, step }).catch(() => null);
+    const answer = await asker
+      .ask({ image, annotation: started, isTaken: false, count: OFFERED - 1, seed, step })
+      .catch(() => null);
     if (!answer || offer() !== first || answer.candidates.length === 0) return;
     if (answer.model) know(answer.model);
-    const others = answer.candidates.map((candidate) => ({
-      ...candidate,
-      change: changeOfInside(annotation, candidate),
-    }));
+    const others = answer.candidates.map((candidate) => insideOnly(candidate, annotation));
     now.volume.disagreed(shown.place!, disagreementOf([carried, ...others], annotation));
     present({ ...answer, carriedFrom: from, candidates: [carried, ...others] }, now.opened);
   }

@@ -19,6 +19,7 @@ export type Order =
       readonly kind: "propose";
       readonly ticket: number;
       readonly annotation: Uint8Array;
+      readonly isTaken: boolean;
       readonly count: number;
       readonly seed: number;
       readonly step: number;
