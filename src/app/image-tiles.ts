@@ -2,7 +2,6 @@
 
 import type { Level } from "./pyramid.ts";
 import { levelFor, type View } from "./view.ts";
-import { grayTable, type WindowLevel } from "./window-level.ts";
 
 const TILE = 512;
 /** Squares kept, 1 MB each. */
@@ -12,19 +11,13 @@ const SQUARE_PIXELS_FROM = 3;
 
 export class ImageTiles {
   private readonly tiles = new Map<string, OffscreenCanvas>();
-  private table: Uint32Array;
+  private readonly table: Uint32Array;
   private readonly levels: readonly Level[];
-  private readonly maximum: number;
 
-  constructor(levels: readonly Level[], maximum: number, window: WindowLevel) {
+  /** @param table  RGBA words by intensity, as `grayTable` gives them */
+  constructor(levels: readonly Level[], table: Uint32Array) {
     this.levels = levels;
-    this.maximum = maximum;
-    this.table = grayTable(window, maximum);
-  }
-
-  setWindow(window: WindowLevel): void {
-    this.table = grayTable(window, this.maximum);
-    this.tiles.clear();
+    this.table = table;
   }
 
   /** Draws what of the image is on the canvas; `context` has device pixels as its unit. */

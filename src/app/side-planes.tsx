@@ -26,12 +26,12 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
   const { store } = props;
   let canvas!: HTMLCanvasElement;
   const [size, setSize] = createSignal({ width: 1, height: 1 });
-  const slice = createMemo(() => props.slicing.volume.sliceAt(props.plane, store.look().at));
-  const gray = createMemo(() => grayTable(store.settings.window(), props.slicing.volume.scale.maximum));
-  const image = createMemo(() => {
-    const { volume, scale } = props.slicing.volume;
-    return sliceImage(volume, scale, props.plane, slice());
-  });
+  // Remembered, so that a step of the slice that is worked on makes nothing anew here but the crosshair.
+  const open = createMemo(() => props.slicing.volume);
+  const plane = createMemo(() => props.plane);
+  const slice = createMemo(() => open().sliceAt(plane(), store.look().at));
+  const gray = createMemo(() => grayTable(store.settings.window(), open().scale.maximum));
+  const image = createMemo(() => sliceImage(open().volume, open().scale, plane(), slice()));
   /** The slice with its mask, a pixel a voxel. */
   const picture = createMemo(() => {
     store.revision();
@@ -40,16 +40,14 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
     const pixels = new ImageData(width, height);
     const words = new Uint32Array(pixels.data.buffer);
     for (let i = 0; i < words.length; i++) words[i] = table[data[i]];
-    if (store.settings.isOverlayShown()) tint(pixels, props.slicing.volume.annotationOn(props.plane, slice()).data);
+    if (store.settings.isOverlayShown()) tint(pixels, open().annotationOn(plane(), slice()).data);
     const made = new OffscreenCanvas(width, height);
     made.getContext("2d")!.putImageData(pixels, 0, 0);
     return made;
   });
 
   createEffect(() => {
-    const { slice, plane } = props.slicing;
-    void slice;
-    draw(canvas, picture(), props.plane, plane, pixelOf(props.plane, store.look().at), size());
+    draw(canvas, picture(), plane(), props.slicing.plane, pixelOf(plane(), store.look().at), size());
   });
   onMount(() => {
     const observer = new ResizeObserver(
@@ -65,10 +63,10 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
 
   const goTo = (event: PointerEvent) => {
     const box = canvas.getBoundingClientRect();
-    const { scale, x, y } = placed(props.plane, size());
-    const at = voxelAt(props.plane, slice(), [
+    const { scale, x, y } = placed(plane(), size());
+    const at = voxelAt(plane(), slice(), [
       (event.clientX - box.left - x) / scale - 0.5,
-      (event.clientY - box.top - y) / (scale * props.plane.aspect) - 0.5,
+      (event.clientY - box.top - y) / (scale * plane().aspect) - 0.5,
     ]);
     store.lookAt({ at });
   };
@@ -78,7 +76,7 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
       <canvas
         ref={canvas}
         role="img"
-        aria-label={`${props.plane.name} slice ${slice() + 1} of ${props.plane.count}`}
+        aria-label={`${plane().name} slice ${slice() + 1} of ${plane().count}`}
         title="Click to look there"
         onPointerDown={(event) => {
           canvas.setPointerCapture(event.pointerId);
@@ -90,19 +88,19 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
         onWheel={(event) => {
           event.preventDefault();
           const at: [number, number, number] = [...store.look().at];
-          at[props.plane.axis] += Math.sign(event.deltaY);
+          at[plane().axis] += Math.sign(event.deltaY);
           store.lookAt({ at });
         }}
       />
       <span class="edge at-left" aria-hidden="true">
-        {props.plane.letters.left}
+        {plane().letters.left}
       </span>
       <span class="edge at-right" aria-hidden="true">
-        {props.plane.letters.right}
+        {plane().letters.right}
       </span>
       <figcaption>
-        {`${props.plane.name} ${slice() + 1} / ${props.plane.count}`}
-        <button type="button" class="link" onClick={() => store.lookAt({ plane: props.plane.name })}>
+        {`${plane().name} ${slice() + 1} / ${plane().count}`}
+        <button type="button" class="link" onClick={() => store.lookAt({ plane: plane().name })}>
           Work here
         </button>
       </figcaption>

@@ -10,6 +10,7 @@ import { listenToPointer } from "./pointer.ts";
 import type { Store } from "./store.ts";
 import { PREVIEW_STYLE } from "./styles.ts";
 import { fitView, panBy, toScreen } from "./view.ts";
+import { grayTable } from "./window-level.ts";
 
 /** The ground around the image, a little darker than the strips beside it. */
 const GROUND = "#0b0d0f";
@@ -22,9 +23,11 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   let pen!: HTMLCanvasElement;
   let stage!: HTMLDivElement;
 
+  const maximum = createMemo(() => store.sheet()?.image.maximum ?? 255);
+  const table = createMemo(() => grayTable(settings.window(), maximum()));
   const tiles = createMemo(() => {
     const sheet = store.sheet();
-    return sheet ? new ImageTiles(sheet.levels, sheet.image.maximum, settings.window()) : null;
+    return sheet ? new ImageTiles(sheet.levels, table()) : null;
   });
   const traces = createMemo(() => {
     store.revision();

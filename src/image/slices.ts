@@ -188,11 +188,13 @@ export function sliceImage(
   const values = maximum === NARROW ? new Uint8Array(width * height) : new Uint16Array(width * height);
   // Numbers with fractions may span exactly as many levels, and are rounded all the same.
   const isExact = Math.abs(perLevel) === 1 && !hasFractions(data);
+  // One loop for each: this is what a person waits for between two slices.
   for (let y = 0, to = 0; y < height; y++) {
-    for (let x = 0, at = first + y * down; x < width; x++, at += right, to++) {
-      const value = (data[at] - from) / perLevel;
-      values[to] = isExact ? value : Math.max(0, Math.min(top, Math.round(value)));
-    }
+    let at = first + y * down;
+    if (isExact) for (let x = 0; x < width; x++, at += right) values[to++] = perLevel * (data[at] - from);
+    else
+      for (let x = 0; x < width; x++, at += right)
+        values[to++] = Math.max(0, Math.min(top, Math.round((data[at] - from) / perLevel)));
   }
   return { width, height, data: values, maximum };
 }
