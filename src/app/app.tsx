@@ -30,8 +30,8 @@ export function App({ store }: { readonly store: Store }) {
       classList={{
         bare: !store.settings.arePanelsShown(),
         dropping: isDropping(),
-        volume: store.slicing() !== null,
-        "with-planes": store.slicing() !== null && store.settings.arePlanesShown(),
+        volume: isVolume(store),
+        "with-planes": isVolume(store) && store.settings.arePlanesShown(),
         "by-keyboard": isByKeyboard() || hand.isKeyboard(),
       }}
     >
@@ -149,7 +149,12 @@ function isSlow(store: Store): boolean {
 
 function opening(store: Store): string | null {
   const state = store.page();
-  return state.kind === "opening" ? state.name : null;
+  return state.kind === "opening" && !state.preview ? state.name : null;
+}
+
+/** Open, or on its way with a first picture, which then stays where it is. */
+function isVolume(store: Store): boolean {
+  return store.slicing() !== null || store.firstPicture() !== null;
 }
 
 function refusal(store: Store): string | null {

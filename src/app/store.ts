@@ -4,7 +4,7 @@
  */
 import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
-import { PLANE_NAMES, type Plane, voxelAt } from "../image/index.ts";
+import { grayScaleOf, PLANE_NAMES, type Plane, planesOf, previewNifti, sliceImage, voxelAt } from "../image/index.ts";
 import {
   type Action,
   type Change,
@@ -25,10 +25,12 @@ import { type Look, OpenImage } from "./open-image.ts";
 import type { OpenVolume } from "./open-volume.ts";
 import type { Reader } from "./reader.ts";
 import { createSettings } from "./settings.ts";
+import { type Sheet, sheetOf } from "./sheet.ts";
 import { STEPS } from "./steps.ts";
 import { countSaved, type SaveStatus, Sync } from "./sync.ts";
 import { findUnsaved, keepUnsaved, type Unsaved } from "./unsaved.ts";
 import { fitView, type Point, panBy, zoomAt } from "./view.ts";
+import { volumePresets } from "./volume-window.ts";
 import type { ModelFacts } from "./worker-messages.ts";
 
 /** Candidates offered at a time. */
@@ -37,6 +39,8 @@ const OFFERED = 4;
 const SLOW = 1000;
 /** A slice is learned when the annotator has stayed on it for so long, milliseconds. */
 const STAYED = 2000;
+/** Files of which a first picture is looked for. */
+const VOLUME_NAME = /\.nii(\.gz)?$/i;
 /** Slices doubted less than this are not worth going to. */
 const DOUBTFUL = 0.05;
 /** A page that may only look asks so often whether it may write, milliseconds. */
@@ -69,7 +73,8 @@ export type LearningState =
 export type PageState =
   | { readonly kind: "starting" }
   | { readonly kind: "empty" }
-  | { readonly kind: "opening"; readonly name: string }
+  /** With a first picture of a volume, once there is one. */
+  | { readonly kind: "opening"; readonly name: string; readonly preview: Sheet | null }
   | { readonly kind: "open"; readonly open: OpenImage }
   /** The image (or the page) could not be opened. */
   | { readonly kind: "refused"; readonly why: string };
@@ -99,8 +104,12 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     const state = page();
     return state.kind === "open" ? state.open : null;
   };
-  /** What of it is worked on: the image, or a slice; null when none is open. */
-  const sheet = () => openImage()?.sheetAt(look()) ?? null;
+  const firstPicture = () => {
+    const state = page();
+    return state.kind === "opening" ? state.preview : null;
+  };
+  /** What is shown of it: the image, or a slice, which may be the first picture of a volume on its way; null when there is none. */
+  const sheet = () => openImage()?.sheetAt(look()) ?? firstPicture();
   /** The open volume and the plane that is worked on; null for an image. */
   const slicing = (): Slicing | null => {
     const opened = openImage();
@@ -146,12 +155,15 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       setLearning({ kind: "none" });
       setMessage(null);
       setCurrent(id);
-      setPage({ kind: "opening", name });
+      setPage({ kind: "opening", name, preview: null });
     });
     try {
       const before = sync;
       sync = null;
       await before?.close();
+      // Before the rest is asked for, which would hold it up.
+      if (VOLUME_NAME.test(name)) await preview(id, name, mine);
+      if (mine !== opening) return;
       const [session, file] = await Promise.all([
         api.session(id),
         api.file(id).then((bytes) => (mine === opening ? reader.read(name, bytes) : null)),
@@ -165,8 +177,28 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       if (session.writer) beginWriting(opened, session, kept);
       else watch(opened);
     } catch (error) {
-      if (mine === opening) setPage({ kind: "refused", why: sentenceOf(error) });
+      if (mine !== opening) return;
+      setMessage(null);
+      setPage({ kind: "refused", why: sentenceOf(error) });
     }
+  }
+
+  /** Shows one slice while the rest of the volume is on its way. */
+  async function preview(id: string, name: string, mine: number): Promise<void> {
+    // What is wrong with the file is told by who reads it as a whole.
+    const volume = await previewNifti((start, end) => api.part(id, start, end), name).catch(() => null);
+    if (!volume || mine !== opening || page().kind !== "opening") return;
+    const scale = grayScaleOf(volume);
+    const plane = Object.values(planesOf(volume)).find(({ axis }) => axis === 2)!;
+    const image = sliceImage(volume, scale, plane, 0);
+    const empty = { width: image.width, height: image.height, data: new Uint8Array(image.data.length) };
+    const shown = sheetOf(image, empty, { aspect: plane.aspect });
+    batch(() => {
+      setPage({ kind: "opening", name, preview: shown });
+      settings.setView(fitView(shown, settings.screen()));
+      settings.setWindow(volumePresets(volume, scale).first);
+      setMessage({ tone: "note", text: `Reading ${name} …` });
+    });
   }
 
   function show(opened: OpenImage): void {
@@ -180,6 +212,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       settings.setView(fitView(shown, settings.screen()));
       settings.setWindow(opened.firstPreset);
       setStatus({ kind: "saved" });
+      setMessage(null);
       setPage({ kind: "open", open: opened });
       setRevision((n) => n + 1);
     });
@@ -622,6 +655,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     page,
     current,
     openImage,
+    firstPicture,
     sheet,
     look,
     lookAt,

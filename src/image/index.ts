@@ -2,8 +2,10 @@
 export * from "./decode.ts";
 export * from "./encode.ts";
 export * from "./errors.ts";
+export { isGzip, PACKED_START_BYTES } from "./gzip.ts";
 export * from "./nifti.ts";
 export { niftiHeaderOf } from "./nifti-header.ts";
+export * from "./nifti-preview.ts";
 export * from "./nifti-write.ts";
 export * from "./open.ts";
 export * from "./orientation.ts";

@@ -56,7 +56,7 @@ function gridOfVolume([ni, nj, nk]: Volume["size"]): OpenedGrid {
 }
 
 /**
- * Says from a file's first `START_BYTES` bytes whether it may be an image or a volume, and which, without reading the rest.
+ * Says from a file's first `START_BYTES` bytes (`PACKED_START_BYTES` of a gzip file) whether it may be an image or a volume, and which, without reading the rest.
  *
  * @throws {ImageFormatError} when it is neither
  */

@@ -4,7 +4,7 @@ import { open, readdir, realpath, stat } from "node:fs/promises";
 import { basename, join, sep } from "node:path";
 import { TendrilError } from "../core/index.ts";
 import { inside, onFile, readLimited } from "../files/index.ts";
-import { checkAnyStart, decodeImage, START_BYTES } from "../image/index.ts";
+import { checkAnyStart, decodeImage, isGzip, PACKED_START_BYTES, START_BYTES } from "../image/index.ts";
 import { IMAGE_FILE_LIMIT } from "../project/index.ts";
 import { RequestError } from "./errors.ts";
 
@@ -102,8 +102,12 @@ export class ImageCollection {
 async function readStart(path: string): Promise<Uint8Array> {
   const file = await open(path, "r");
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(START_BYTES), 0, START_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
+    const read = async (length: number) => {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
+      return buffer.subarray(0, bytesRead);
+    };
+    const start = await read(START_BYTES);
+    return isGzip(start) ? await read(PACKED_START_BYTES) : start;
   } finally {
     await file.close();
   }
