@@ -12,8 +12,8 @@ import { root } from "./setup.mjs";
 
 const given = process.argv.slice(2);
 const byInputs = given[0] === "--inputs";
-const [number = "10", ...filters] = byInputs ? given.slice(1) : given;
-if (!/^[1-9]\d*$/.test(number) || (byInputs && given.length < 2)) {
+const [number = byInputs ? "nothing" : "10", ...filters] = byInputs ? given.slice(1) : given;
+if (!/^[1-9]\d*$/.test(number)) {
   console.error(`npm run fuzz -- ${byInputs ? "--inputs N" : "ROUNDS"}: ${number} is no such number.`);
   process.exit(2);
 }
