@@ -2,9 +2,9 @@
  * gzip files (RFC 1952), of one member or several, to bytes. A walk of the symbols finds each member's size first, so that a bomb is
  * stopped at the limit and memory is given once, for what is truly there; fflate unpacks; both of a member's checks are compared.
  */
-import { Gunzip, inflateSync } from "fflate";
+import { Inflate, inflateSync } from "fflate";
 import { crc32 } from "../core/index.ts";
-import { DeflateError, measureDeflate } from "./deflate.ts";
+import { DeflateError, measureDeflate, type ZlibSize } from "./deflate.ts";
 import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 
 const HEADER = 10;
@@ -32,19 +32,46 @@ export function isGzip(bytes: Uint8Array): boolean {
  * @throws {ImageFormatError} when the file is damaged there
  */
 export function gunzipStart(bytes: Uint8Array, count: number, source: string): Uint8Array {
-  const start = new Uint8Array(count);
+  const out = new Uint8Array(count);
   let filled = 0;
-  const stream = new Gunzip((data) => {
-    start.set(data.subarray(0, count - filled), filled);
-    filled = Math.min(count, filled + data.length);
+  let at = 0;
+  while (filled < count && !isZero(bytes, at)) {
+    const start = streamStart(bytes, at, source);
+    const stream = bytes.subarray(start);
+    const whole = wholeSize(stream, count - filled);
+    const rest = out.subarray(filled);
+    if (!whole) return out.subarray(0, filled + unpackStart(stream, rest, start, source));
+    unpack(stream.subarray(0, whole.end), rest.subarray(0, whole.size), start, source);
+    filled += whole.size;
+    at = start + whole.end + TRAILER;
+  }
+  return out.subarray(0, filled);
+}
+
+/** @returns null when the stream unpacks to more than `limit`, or does not end well */
+function wholeSize(stream: Uint8Array, limit: number): ZlibSize | null {
+  try {
+    return measureDeflate(stream, limit);
+  } catch (error) {
+    if (error instanceof DeflateError) return null;
+    throw error;
+  }
+}
+
+/** @returns how many bytes of `out` were filled */
+function unpackStart(stream: Uint8Array, out: Uint8Array, offset: number, source: string): number {
+  let filled = 0;
+  const inflate = new Inflate((data) => {
+    out.set(data.subarray(0, out.length - filled), filled);
+    filled = Math.min(out.length, filled + data.length);
   });
   try {
-    for (let at = 0; at < bytes.length && filled < count; at += START_STEP)
-      stream.push(bytes.subarray(at, at + START_STEP));
+    for (let at = 0; at < stream.length && filled < out.length; at += START_STEP)
+      inflate.push(stream.subarray(at, at + START_STEP));
   } catch (cause) {
-    throw refuse("damaged", source, 0, "cannot be unpacked", cause);
+    throw refuse("damaged", source, offset, "cannot be unpacked", cause);
   }
-  return start.subarray(0, filled);
+  return filled;
 }
 
 /**
@@ -57,7 +84,7 @@ export function gunzip(bytes: Uint8Array, limit: number, source: string): Uint8A
   let filled = 0;
   for (const { start, end, size } of members) {
     const part = out.subarray(filled, filled + size);
-    inflateSync(bytes.subarray(start, end), { out: part });
+    unpack(bytes.subarray(start, end), part, start, source);
     const trailer = new DataView(bytes.buffer, bytes.byteOffset + end, TRAILER);
     if (crc32(part) !== trailer.getUint32(0, true)) throw refuse("damaged", source, end, "have a wrong checksum");
     if (size % 2 ** 32 !== trailer.getUint32(4, true))
@@ -65,6 +92,14 @@ export function gunzip(bytes: Uint8Array, limit: number, source: string): Uint8A
     filled += size;
   }
   return out;
+}
+
+function unpack(stream: Uint8Array, out: Uint8Array, offset: number, source: string): void {
+  try {
+    inflateSync(stream, { out });
+  } catch (cause) {
+    throw refuse("damaged", source, offset, "cannot be unpacked", cause);
+  }
 }
 
 interface Member {

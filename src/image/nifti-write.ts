@@ -35,10 +35,10 @@ export function encodeNiftiLabels(labels: Uint8Array | Uint16Array, source: Sour
   const [x, y, z] = source.size;
   if (labels.length !== x * y * z)
     throw new ShapeError(`There are ${labels.length} labels for a volume of ${x} x ${y} x ${z} voxels.`);
-  const isNarrow = labels.every((label) => label < 256);
+  const isNarrow = labels instanceof Uint8Array || labels.every((label) => label < 256);
   const { origin } = source;
   const header = origin.kind === "nifti" ? keptHeader(origin.header, isNarrow) : newHeader(source, isNarrow);
-  const voxels = isNarrow ? Uint8Array.from(labels) : inOrder(Uint16Array.from(labels), header.isLittle);
+  const voxels = isNarrow ? new Uint8Array(labels) : inOrder(new Uint16Array(labels), header.isLittle);
   const bytes = new Uint8Array(header.bytes.length + voxels.length);
   bytes.set(header.bytes);
   bytes.set(voxels, header.bytes.length);

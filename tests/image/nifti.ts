@@ -49,7 +49,9 @@ export function changed(file: Uint8Array, fields: Readonly<Record<string, number
     const { at, kind, count } = layout.fields.get(name)!;
     const width = kind === "int64" || kind === "float64" ? 8 : kind === "int16" ? 2 : kind === "uint8" ? 1 : 4;
     if (Number(index) >= count) throw new Error(`${label} is no field`);
-    writeField(view(bytes), { name, kind, count: 1, at: at + width * Number(index) }, [value], true);
+    // A 64-bit integer knows no NaN and no fractions.
+    const stored = kind !== "int64" ? value : Number.isFinite(value) ? Math.trunc(value) : -(2 ** 63);
+    writeField(view(bytes), { name, kind, count: 1, at: at + width * Number(index) }, [stored], true);
   }
   return bytes;
 }
