@@ -120,8 +120,8 @@ const PUBLIC: Readonly<Record<string, string>> = {
     upsampleBilinear upsampleNearest wrapSession`,
   "./model": `
     Candidate CellProbabilities Decoded ENCODER_CHANNELS FEATURE_CELLS GeneralNetworks GeneralShape ImageFeatures ImageMaps LATENT_SIZE
-    LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE PLANES PROJECTION Posterior ProposeOptions Proposer
-    WeightsError Window boxOf candidatesOnnx compare constrain createProposer decoder describeGeneralLoss
+    LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE PLANES PROJECTION Posterior ProposeOptions Proposer REGION_CELLS RegionPrompt
+    WeightsError Window boxOf candidatesOnnx compare constrain createProposer decodeRegion decoder describeGeneralLoss
     describePaperDecoder describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder encoderChannels generalShape imageMaps
     loadNetworks marksByHand modelCard namedTensors paperDecoderOnnx paperParameters parseModel partialLoss
     placeWindow project projectionShapes readSafetensors shapeOf trunkOnnx withLatentScale
