@@ -4,6 +4,7 @@ import { TendrilError } from "../core/index.ts";
 import { annotateCommand } from "./annotate.ts";
 import { colours } from "./colours.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { inspectCommand } from "./inspect.ts";
 import { proposeCommand } from "./propose.ts";
 import { shrinkCommand } from "./shrink.ts";
 import { speakCommand } from "./speak.ts";
@@ -19,7 +20,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(trainCommand())
     .addCommand(shrinkCommand())
     .addCommand(evaluateCommand())
-    .addCommand(speakCommand());
+    .addCommand(speakCommand())
+    .addCommand(inspectCommand());
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {
     await program.parseAsync([...argv]);

@@ -1,0 +1,194 @@
+/** `tendril inspect FILE... [--json]` */
+import { basename } from "node:path";
+import { Command } from "commander";
+import { type Image, TendrilError } from "../core/index.ts";
+import { readLimited } from "../files/index.ts";
+import {
+  decodeAny,
+  ImageFormatError,
+  niftiHeaderOf,
+  orientationOf,
+  spacingOf,
+  type Volume,
+  type VoxelData,
+} from "../image/index.ts";
+import { aligned } from "./table.ts";
+
+const FILE_LIMIT = 2 ** 30;
+
+const HELP = `
+Prints for each file its format, size in pixels or voxels, spacing in mm, orientation (the ends that the axes run towards: R or L, A or P,
+S or I), the matrix from voxels to patient in mm (RAS), the type and range of what is stored, windows, what else was noticed, and every
+field of a NIfTI header with its place in bytes. A refused file is printed with the reason and, where there is one, the place.
+
+Header fields are printed as they stand and may hold names. Exit code 1 when a file is refused.`;
+
+export function inspectCommand(): Command {
+  return new Command("inspect")
+    .description("Say what a file says about itself, or why it cannot be opened.")
+    .argument("<files...>", "images and volumes")
+    .option("--json", 'print {"files": [...]} instead of text', false)
+    .addHelpText("after", HELP)
+    .action(async (paths: readonly string[], { json }: { readonly json: boolean }) => {
+      const reports = [];
+      for (const path of paths) reports.push(await inspect(path));
+      if (json) console.log(JSON.stringify({ files: reports }));
+      else console.log(reports.map(asText).join("\n\n"));
+      if (reports.some(({ error }) => error)) process.exitCode = 1;
+    });
+}
+
+interface Report {
+  readonly file: string;
+  readonly error?: { readonly code: string; readonly offset: number | null; readonly message: string };
+  readonly found?: Found;
+  /** Of a NIfTI file, also of one that is refused */
+  readonly header?: readonly HeaderLine[];
+}
+
+interface HeaderLine {
+  readonly name: string;
+  readonly offset: number;
+  readonly value: string | readonly number[];
+}
+
+/** Smallest and largest */
+type Range = readonly [number, number];
+
+/** What the reader understood. */
+interface Found {
+  readonly format: string;
+  /** Pixels or voxels */
+  readonly size: readonly number[];
+  readonly type: string;
+  /** Smallest and largest stored value; null where none is finite */
+  readonly stored: Range | null;
+  /** Values that are not finite */
+  readonly notFinite: number;
+  readonly volume?: FoundVolume;
+}
+
+interface FoundVolume {
+  /** mm */
+  readonly spacing: readonly number[];
+  readonly orientation: string;
+  readonly isOblique: boolean;
+  readonly tiltDegrees: number;
+  /** 3 rows of 4: voxel to mm, RAS+ */
+  readonly toWorld: readonly number[];
+  /** intensity = slope * stored + intercept */
+  readonly slope: number;
+  readonly intercept: number;
+  readonly intensities: Range | null;
+  readonly modality: string | null;
+  readonly windows: Volume["windows"];
+  readonly notes: readonly string[];
+}
+
+/** A file that cannot be read or opened is reported like the others. */
+async function inspect(path: string): Promise<Report> {
+  const file = basename(path);
+  let header = {};
+  try {
+    const bytes = await readLimited(path, FILE_LIMIT);
+    const nifti = niftiHeaderOf(bytes, file);
+    if (nifti) header = { header: nifti.list() };
+    const opened = await decodeAny(bytes, file);
+    return { file, found: opened.kind === "image" ? ofImage(opened.image) : ofVolume(opened.volume, file), ...header };
+  } catch (error) {
+    if (!(error instanceof TendrilError)) throw error;
+    const offset = error instanceof ImageFormatError ? (error.offset ?? null) : null;
+    return { file, error: { code: error.code, offset, message: error.message }, ...header };
+  }
+}
+
+function ofImage({ width, height, data }: Image): Found {
+  return { format: "PNG", size: [width, height], ...ofStored(data) };
+}
+
+function ofVolume(volume: Volume, file: string): Found {
+  const { size, data, slope, intercept, toWorld, modality, windows, notes } = volume;
+  const { letters, tiltDegrees, isOblique } = orientationOf(toWorld);
+  const found = ofStored(data);
+  const ends = (found.stored ?? []).map((value) => slope * value + intercept);
+  const intensities: Range | null = found.stored && [Math.min(...ends), Math.max(...ends)];
+  const placed = { spacing: spacingOf(volume), orientation: letters, isOblique, tiltDegrees, toWorld };
+  return {
+    format: formatOf(volume, file),
+    size,
+    ...found,
+    volume: { ...placed, slope, intercept, intensities, modality, windows, notes },
+  };
+}
+
+function formatOf({ origin }: Volume, file: string): string {
+  if (origin.kind !== "nifti") return origin.kind === "dicom" ? "DICOM" : "volume";
+  const { layout, isLittle } = niftiHeaderOf(origin.header, file)!;
+  return `NIfTI-${layout.version}, ${isLittle ? "little" : "big"}-endian${origin.isCompressed ? ", gzip" : ""}`;
+}
+
+function ofStored(data: VoxelData): Pick<Found, "type" | "stored" | "notFinite"> {
+  let [least, most, notFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (const value of data) {
+    if (!Number.isFinite(value)) notFinite++;
+    else if (value < least) least = value;
+    // No "else": a single value is both.
+    if (Number.isFinite(value) && value > most) most = value;
+  }
+  const type = data.constructor.name.replace("Array", "").toLowerCase();
+  return { type, stored: least <= most ? [least, most] : null, notFinite };
+}
+
+function asText({ file, error, found, header = [] }: Report): string {
+  const facts = [
+    ...(error ? [["refused", error.message], ...(error.offset === null ? [] : [["at byte", `${error.offset}`]])] : []),
+    ...(found ? factsOf(found) : []),
+  ];
+  const fields = header.map(({ name, offset, value }) => [`byte ${offset}`, name, shown(value)]);
+  return [
+    file,
+    indented(aligned(facts)),
+    ...(fields.length > 0 ? ["  header", indented(indented(aligned(fields)))] : []),
+  ].join("\n");
+}
+
+function factsOf({ format, size, type, stored, notFinite, volume }: Found): string[][] {
+  const facts = [
+    ["format", format],
+    ["size", size.join(" x ")],
+    ["stored", `${type}, ${between(stored)}${notFinite > 0 ? `, and ${notFinite} that are not finite` : ""}`],
+  ];
+  if (!volume) return facts;
+  const { slope, intercept, toWorld, windows, notes, modality } = volume;
+  const rows = [0, 4, 8].map((row) => toWorld.slice(row, row + 4).map(shown));
+  return [
+    ...facts,
+    ["intensity", `${shown(slope)} * stored + ${shown(intercept)}: ${between(volume.intensities)}`],
+    ["modality", modality ?? "not said"],
+    ["spacing", `${volume.spacing.map(shown).join(" x ")} mm`],
+    [
+      "orientation",
+      `${volume.orientation}${volume.isOblique ? `, oblique by ${volume.tiltDegrees.toFixed(1)} degrees` : ""}`,
+    ],
+    ...aligned(rows)
+      .split("\n")
+      .map((row, i) => [i === 0 ? "to mm" : "", row]),
+    ...windows.map(({ name, center, width }) => ["window", `${name}: center ${shown(center)}, width ${shown(width)}`]),
+    ...notes.map((note) => ["note", note]),
+  ];
+}
+
+function between(range: Range | null): string {
+  return range ? `${shown(range[0])} to ${shown(range[1])}` : "none";
+}
+
+/** Control characters of a header's text would act on the terminal. */
+function shown(value: string | number | readonly number[]): string {
+  if (typeof value === "string") return JSON.stringify(value).replace(/\p{Cc}/gu, "?");
+  if (typeof value === "number") return `${Number(value.toPrecision(7))}`;
+  return value.map(shown).join(" ");
+}
+
+function indented(text: string): string {
+  return text.replace(/^/gm, "  ");
+}

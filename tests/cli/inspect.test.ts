@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { root, tendril } from "../built.ts";
+import { changed, nifti } from "../image/nifti.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tendril-inspect-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const fixtures = join(root, "tests/fixtures");
+
+function file(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+test("a volume is described with its geometry, its values and every header field at its place", async () => {
+  const path = join(fixtures, "nifti/scaled-hounsfield-int16-v1le.nii");
+  const { code, stdout } = await tendril(["inspect", path, join(fixtures, "nifti/oblique-0-q-v1le.nii")]);
+  expect(code).toBe(0);
+  const lines = stdout.split("\n").map((line) => line.trim().replace(/ {2,}/g, "  "));
+  for (const line of [
+    "scaled-hounsfield-int16-v1le.nii",
+    "format  NIfTI-1, little-endian",
+    "size  2 x 3 x 4",
+    "stored  int16, -32768 to 32767",
+    "intensity  1 * stored + -1024: -33792 to 31743",
+    "spacing  0.7 x 0.8 x 2.5 mm",
+    "orientation  RAS",
+    "byte 40  dim  3 2 3 4 1 1 1 1",
+    "byte 116  scl_inter  -1024",
+    "orientation  RAS, oblique by 10.0 degrees",
+  ])
+    expect(lines).toContain(line);
+});
+
+test("a refused file is told with its place and its header, the others with what they are, and the exit code is 1", async () => {
+  const broken = file("broken.nii", changed(nifti({}), { "dim[3]": -4 }));
+  const window = join(fixtures, "nifti/window-v1le.nii");
+  const { code, stdout } = await tendril([
+    "inspect",
+    broken,
+    window,
+    join(fixtures, "png/gray16.png"),
+    "missing.nii",
+    "--json",
+  ]);
+  expect(code).toBe(1);
+  const { files } = JSON.parse(stdout);
+  expect(files).toMatchObject([
+    {
+      file: "broken.nii",
+      error: { code: "bad-header", offset: 46, message: expect.stringContaining("dim[3] is -4 at byte 46") },
+    },
+    {
+      file: "window-v1le.nii",
+      found: {
+        format: "NIfTI-1, little-endian",
+        size: [2, 3, 4],
+        type: "int16",
+        stored: [-32768, 32767],
+        notFinite: 0,
+        volume: {
+          orientation: "RAS",
+          isOblique: false,
+          slope: 1,
+          intercept: 0,
+          intensities: [-32768, 32767],
+          modality: null,
+          windows: [{ name: "file", center: 40, width: 400 }],
+          notes: [],
+        },
+      },
+    },
+    { file: "gray16.png", found: { format: "PNG", size: [13, 9], type: "uint16" } },
+    { file: "missing.nii", error: { code: "ENOENT", offset: null } },
+  ]);
+  expect(files[0].header).toContainEqual({ name: "dim", offset: 40, value: [3, 3, 2, -4, 1, 1, 1, 1] });
+  expect(files[2].header).toBeUndefined();
+  expect(stdout).not.toContain(folder);
+});
+
+test("text in a header cannot act on the terminal", async () => {
+  const bytes = nifti({});
+  bytes.set(Buffer.from("\x1b[31mred\x9b2J\n"), 148);
+  const { stdout } = await tendril(["inspect", file("coloured.nii", bytes)]);
+  expect(stdout).toContain("descrip");
+  expect(stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+});
