@@ -14,6 +14,7 @@ import type { Image } from "../core/index.ts";
 import { DeflateError, measureZlib } from "./deflate.ts";
 import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 import { nameFormat } from "./formats.ts";
+import { luma } from "./luma.ts";
 import {
   COLOR,
   COLOR_ALPHA,
@@ -200,9 +201,4 @@ function toGray<T extends Uint8Array | Uint16Array>(samples: T, header: PngHeade
   for (let i = 0, at = 0; i < gray.length; i++, at += count)
     gray[i] = isColor ? luma(samples[at], samples[at + 1], samples[at + 2]) : samples[at];
   return gray;
-}
-
-/** BT.601 in 16-bit fixed point with Pillow's numbers, which add up to 65536: equal red, green and blue stay what they are. */
-function luma(red: number, green: number, blue: number): number {
-  return Math.floor((red * 19595 + green * 38470 + blue * 7471 + 32768) / 65536);
 }
