@@ -23,16 +23,12 @@ let codec: Promise<JpegCodec> | null = null;
 export async function decodeJpeg(bytes: Uint8Array, source: string): Promise<Image> {
   const parts = readJpegParts(bytes, source);
   const { width, height } = parts;
-  return { width, height, data: unpack(await runningCodec(), parts, source), maximum: 255 };
-}
-
-async function runningCodec(): Promise<JpegCodec> {
   for (;;) {
     codec ??= startCodec();
     const waitedFor = codec;
     const running = await waitedFor;
-    // Another image may have broken it meanwhile.
-    if (codec === waitedFor) return running;
+    // Unless another image has broken it meanwhile.
+    if (codec === waitedFor) return { width, height, data: unpack(running, parts, source), maximum: 255 };
   }
 }
 
@@ -49,8 +45,8 @@ async function startCodec(): Promise<JpegCodec> {
 /** @returns [H, W] */
 function unpack(running: JpegCodec, parts: JpegParts, source: string): Uint8Array {
   const { file, width, height, components } = parts;
+  const decoder = new running.JPEGDecoder();
   try {
-    const decoder = new running.JPEGDecoder();
     decoder.getEncodedBuffer(file.length).set(file);
     decoder.decode();
     const found = decoder.getFrameInfo();
@@ -62,8 +58,10 @@ function unpack(running: JpegCodec, parts: JpegParts, source: string): Uint8Arra
     if (running.HEAPU8.length > KEPT_MEMORY) codec = null;
     return gray;
   } catch (cause) {
-    // After an error, and all the more after a crash, nobody knows what state it is in: the next image gets a new one.
-    codec = null;
+    // An exception of the codec's own comes out as its address, a number. After anything else nobody knows what state it is in:
+    // the next image gets a new one.
+    if (typeof cause === "number" && running.HEAPU8.length <= KEPT_MEMORY) decoder.delete();
+    else codec = null;
     throw new ImageFormatError("damaged", {
       source,
       message: `is a damaged JPEG: its ${width} x ${height} pixels cannot be unpacked. Copy or export the file again.`,
