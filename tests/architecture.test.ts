@@ -105,8 +105,10 @@ const PUBLIC: Readonly<Record<string, string>> = {
     blurredWith boundsOf centreline clipBox components crc32 crop deepest distanceTo emptyMask emptyPartial
     largestComponent requireSameGrid visitStroke`,
   "./image": `
-    ImageFormatCode ImageFormatDetails ImageFormatError PIXEL_LIMIT Picture START_BYTES checkStart decodeImage
-    encodeLabels encodeMaskPng encodePicture`,
+    CaseEncoder CocoImage DatasetCase ImageFormatCode ImageFormatDetails ImageFormatError Label LabelMap MaskTarget Nrrd
+    OutputFile PIXEL_LIMIT PNG_CASES Picture PixelValues START_BYTES bidsDerivative checkStart colorOf decodeImage decodeJpeg
+    decodeNrrd decodeTiff decodeValues encodeCoco encodeImagePng encodeLabels encodeMaskPng encodePicture encodeSegNrrd
+    labelMapOf nnunetDataset readLabelMap targetOf`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap unionOf`,

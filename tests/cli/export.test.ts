@@ -7,20 +7,20 @@ import { ImageWork, INSIDE } from "../../src/project/index.ts";
 import { buildCommands, root } from "../built.ts";
 import { folderWithImage, GRID, imageBytes, session } from "../project/made.ts";
 
-let folder: string;
-let inside: Uint8Array;
-
 beforeAll(buildCommands);
-beforeAll(async () => {
-  const made = await folderWithImage("scan.v2.png");
-  folder = made.folder;
-  const { actions, history } = session(21, 40);
-  inside = history.annotation.data.map((value) => (value & INSIDE ? 1 : 0));
-  const work = await ImageWork.open(made.image);
+
+const { actions, history } = session(21, 40);
+const inside = history.annotation.data.map((value) => (value & INSIDE ? 1 : 0));
+
+/** A folder of an annotated image and one that nobody has touched. */
+async function project(): Promise<string> {
+  const { folder, image } = await folderWithImage("scan.v2.png");
+  const work = await ImageWork.open(image);
   await work.append(0, actions);
   await work.close();
   writeFileSync(join(folder, "untouched.png"), imageBytes(GRID, 3));
-});
+  return folder;
+}
 
 function exported(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, ["bin/tendril.mjs", "export", ...args], {
@@ -37,7 +37,8 @@ test.each([
   ["nnunet", "Dataset501_Object", ["dataset.json", "imagesTr/scan.v2_0000.png", "labelsTr/scan.v2.png"]],
 ])(
   "what the journals of a folder give is written as %s, without images that nobody annotated",
-  (format, name, files) => {
+  async (format, name, files) => {
+    const folder = await project();
     const output = join(folder, name);
     expect(exported(folder, "--format", format, "-o", output)).toMatchObject({ status: 0, stdout: output });
     const written = readdirSync(output, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
@@ -52,7 +53,8 @@ test.each([
   },
 );
 
-test("a folder that exists is not written over, and --json names the files", () => {
+test("a folder that exists is not written over, and --json names the files", async () => {
+  const folder = await project();
   const output = join(folder, "twice");
   const first = exported(join(folder, "scan.v2.png"), "-o", output, "--json");
   expect(JSON.parse(first.stdout)).toEqual({ format: "png", images: 1, files: ["scan.v2_seg.png"] });
@@ -62,7 +64,8 @@ test("a folder that exists is not written over, and --json names the files", () 
   });
 });
 
-test("what cannot be exported is said, with what to do", () => {
+test("what cannot be exported is said, with what to do", async () => {
+  const folder = await project();
   const refused = (...args: string[]) => {
     const { status, stderr } = exported(...args, "-o", join(folder, "never"));
     expect(status).toBe(2);
