@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
+import type { Mask } from "../core/index.ts";
 import { atomicWrite, FileError, inside, onFile, readLimited } from "../files/index.ts";
 import { decodeImage, encodeMaskPng } from "../image/index.ts";
 import { INSIDE } from "./annotation.ts";
@@ -52,15 +53,21 @@ export class ImageWork {
     return this.journal.append(after, values);
   }
 
-  /** The mask that the journal on disk gives, without writing it. */
-  async mask(): Promise<ExportedMask> {
+  /** What is inside by the journal on disk. */
+  async inside(): Promise<Mask> {
     const { path, header } = this.journal;
     const { annotation } = replay((await readJournal(path, header)).actions, header);
-    const data = annotation.data.map((value) => (value & INSIDE ? 1 : 0));
+    const { width, height, data } = annotation;
+    return { width, height, data: data.map((value) => (value & INSIDE ? 1 : 0)) };
+  }
+
+  /** The same as a file, without writing it. */
+  async mask(): Promise<ExportedMask> {
+    const mask = await this.inside();
     return {
       path: `${LABELS_FOLDER}/${stem(this.imagePath)}_seg.png`,
-      inside: data.reduce((total, value) => total + value, 0),
-      png: encodeMaskPng({ width: annotation.width, height: annotation.height, data }),
+      inside: mask.data.reduce((total, value) => total + value, 0),
+      png: encodeMaskPng(mask),
     };
   }
 
