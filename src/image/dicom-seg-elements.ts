@@ -3,7 +3,14 @@
  * and values stay in the file until they are asked for. Read are implicit and explicit value representations, little- and big-endian.
  */
 import { Bytes } from "./bytes.ts";
-import { DEFLATED_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE, type Keyword, SEQUENCES, TAGS } from "./dicom-seg-dictionary.ts";
+import {
+  DEFLATED_LITTLE,
+  EXPLICIT_BIG,
+  IMPLICIT_LITTLE,
+  type Keyword,
+  SEQUENCES,
+  TAGS,
+} from "./dicom-seg-dictionary.ts";
 import { ImageFormatError } from "./errors.ts";
 
 /** Sequences within sequences; honest files stay below 10. */
@@ -48,12 +55,23 @@ export class DataSet {
     return this.bytes.slice(element.at, element.length);
   }
 
+  /** Bytes of the value as the file claims them, and no more than there are. */
+  lengthOf(keyword: Keyword): number {
+    const element = this.elements.get(TAGS[keyword][0]);
+    return element ? Math.min(element.length, this.bytes.length - element.at) : 0;
+  }
+
+  /** Bytes of a text in the file's character set; not more than a name, a code or a list of numbers takes. */
+  characters(keyword: Keyword): Uint8Array | null {
+    const raw = this.raw(keyword);
+    if (raw && raw.length > TEXT_LIMIT) throw this.refuse("too-large", keyword, `is ${raw.length} bytes long`);
+    return raw;
+  }
+
   /** Text of one or more values without padding, a character a byte. */
   text(keyword: Keyword): string | null {
-    const raw = this.raw(keyword);
-    if (!raw) return null;
-    if (raw.length > TEXT_LIMIT) throw this.refuse("too-large", keyword, `is ${raw.length} bytes long`);
-    return new TextDecoder("latin1").decode(raw).replace(/[\0 ]+$/, "").trimStart() || null;
+    const raw = this.characters(keyword);
+    return raw && (withoutPadding(new TextDecoder("latin1").decode(raw)) || null);
   }
 
   /** Numbers written as text (DS, IS). */
@@ -62,7 +80,11 @@ export class DataSet {
     if (text === null) return null;
     const values = text.split("\\").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
     if (values.length !== count || !values.every(Number.isFinite))
-      throw this.refuse("bad-header", keyword, `is "${shown(text)}", which must be ${count} number${count > 1 ? "s" : ""}`);
+      throw this.refuse(
+        "bad-header",
+        keyword,
+        `is "${shown(text)}", which must be ${count} number${count > 1 ? "s" : ""}`,
+      );
     return values;
   }
 
@@ -94,6 +116,10 @@ export class DataSet {
     const message = `is a DICOM file whose ${keyword} ${what}. Export it again.`;
     return new ImageFormatError(code, at === undefined ? { source, message } : { source, message, offset: at });
   }
+}
+
+export function withoutPadding(text: string): string {
+  return text.replace(/[\0 ]+$/, "").trimStart();
 }
 
 /** Printable and short enough for an error. */
@@ -131,7 +157,11 @@ export function readDicomFile(file: Uint8Array, source: string): DicomFile {
   if (!transferSyntax)
     throw bytes.refuse("bad-header", 132, "is a DICOM file that does not say how it is encoded. Export it again.");
   if (transferSyntax === DEFLATED_LITTLE)
-    throw bytes.refuse("unsupported", 132, "is a deflated DICOM file. Export it uncompressed (Explicit VR Little Endian).");
+    throw bytes.refuse(
+      "unsupported",
+      132,
+      "is a deflated DICOM file. Export it uncompressed (Explicit VR Little Endian).",
+    );
   const isLittle = transferSyntax !== EXPLICIT_BIG;
   const body = new Walk(isLittle ? bytes : new Bytes(file, source, false), transferSyntax === IMPLICIT_LITTLE);
   return { transferSyntax, data: body.dataSet(at, file.length, 0, false)[0] };
@@ -166,7 +196,8 @@ class Walk {
       }
       if (isSequence(tag, vr, length)) {
         // Sequences of unknown representation are implicit inside, whatever the file is (PS3.5, 6.2.2).
-        const inner = vr === "UN" ? new Walk(new Bytes(this.bytes.data, this.bytes.source, true), true, this.budget) : this;
+        const inner =
+          vr === "UN" ? new Walk(new Bytes(this.bytes.data, this.bytes.source, true), true, this.budget) : this;
         const [items, next] = inner.items(value, length, end, depth);
         elements.set(tag, { at: value, length, items });
         at = next;
@@ -201,8 +232,7 @@ class Walk {
   }
 
   private items(at: number, length: number, within: number, depth: number): [DataSet[], number] {
-    if (depth >= DEPTH_LIMIT)
-      throw this.damaged(at, `more than ${DEPTH_LIMIT} sequences lie in each other`);
+    if (depth >= DEPTH_LIMIT) throw this.damaged(at, `more than ${DEPTH_LIMIT} sequences lie in each other`);
     const isOpen = length === UNDEFINED_LENGTH;
     const end = isOpen ? within : at + length;
     if (end > within) throw this.beyond(at, null, within);

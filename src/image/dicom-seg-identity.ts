@@ -5,7 +5,7 @@
  * images. Everything else stays behind, private fields too, because nothing is copied that is not named here.
  */
 import type { Keyword } from "./dicom-seg-dictionary.ts";
-import type { DataSet } from "./dicom-seg-elements.ts";
+import { type DataSet, withoutPadding } from "./dicom-seg-elements.ts";
 import { DicomSegError } from "./dicom-seg-source.ts";
 import type { Attributes } from "./dicom-seg-write.ts";
 
@@ -39,24 +39,34 @@ export function identityOf(head: DataSet, remove: boolean): Identity {
   const attributes: { [K in Keyword]?: string } = {};
   const removed: CopiedKeyword[] = [];
   for (const keyword of COPIED_KEYWORDS) {
-    const value = remove ? null : valueOf(head, keyword);
+    const value = remove ? null : copiedValue(head, keyword);
     attributes[keyword] = value ?? "";
     if (value === null && head.raw(keyword)) removed.push(keyword);
   }
   return { attributes, removed };
 }
 
-function valueOf(head: DataSet, keyword: CopiedKeyword): string | null {
-  const raw = head.raw(keyword);
-  if (!raw) return null;
-  const text = converted(raw, head.text("SpecificCharacterSet") ?? "");
-  if (text === null)
+function copiedValue(head: DataSet, keyword: CopiedKeyword): string | null {
+  const value = textOf(head, keyword, head);
+  if (value === undefined)
     throw new DicomSegError(
       "unknown-characters",
       `The source's ${keyword} is in characters that cannot be converted to UTF-8. Export with identifiers removed.`,
     );
-  const value = text.replace(/[\0 ]+$/, "").trimStart();
-  return COPIED[keyword].test(value) ? value : null;
+  return value !== null && COPIED[keyword].test(value) ? value : null;
+}
+
+/**
+ * Text in whatever characters the file says.
+ *
+ * @param file  has the character sets: they are given once
+ * @returns     null where there is none, undefined where it cannot be converted
+ */
+export function textOf(data: DataSet, keyword: Keyword, file: DataSet): string | null | undefined {
+  const raw = data.characters(keyword);
+  if (!raw) return null;
+  const text = converted(raw, file.text("SpecificCharacterSet") ?? "");
+  return text && withoutPadding(text);
 }
 
 /** Character sets (PS3.3, C.12.1.1.2) by their number in ISO_IR, as TextDecoder calls them. */
@@ -82,25 +92,25 @@ const ENCODINGS: Readonly<Record<string, string>> = {
 };
 const ESCAPE = "\x1b";
 
-/** As UTF-8 can hold it; null where the set is unknown or the bytes are not of it. */
-function converted(raw: Uint8Array, characterSets: string): string | null {
+/** As UTF-8 can hold it; undefined where the set is unknown or the bytes are not of it. */
+function converted(raw: Uint8Array, characterSets: string): string | undefined {
   const sets = characterSets.split("\\").map((set) => set.trim());
   // The first set is ASCII or empty where the second extends it.
   const set = sets.length === 2 && /^(|ISO 2022 IR 6)$/.test(sets[0]) ? sets[1] : sets.length === 1 ? sets[0] : null;
   const plain = new TextDecoder("latin1").decode(raw);
   // ASCII reads the same in every set, except for an escape that switches.
   if (!/[^ -~\0]/.test(plain)) return plain;
-  if (set === null) return null;
+  if (set === null) return undefined;
   const number = /^(?:ISO_IR |ISO 2022 IR )(\d+)$/.exec(set)?.[1];
   const encoding = number ? ENCODINGS[number] : { GB18030: "gb18030", GBK: "gbk" }[set];
-  if (!encoding) return null;
+  if (!encoding) return undefined;
   // Korean and Chinese are designated once, and then told from ASCII by their high bit.
   const designation = encoding === "euc-kr" ? `${ESCAPE}$)C` : encoding === "gbk" ? `${ESCAPE}$)A` : null;
   const bytes = designation ? Uint8Array.from(withoutAll(raw, designation)) : raw;
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {
-    return null;
+    return undefined;
   }
 }
 

@@ -26,7 +26,6 @@ export type DicomSegCode =
 export class DicomSegError extends TendrilError {
   declare readonly code: DicomSegCode;
 
-  // biome-ignore lint/complexity/noUselessConstructor: narrows the code
   constructor(code: DicomSegCode, message: string) {
     super(code, message);
   }
@@ -85,7 +84,10 @@ export function sourceOf(volume: Volume): SegSource {
       `This image was not read from DICOM files, so a DICOM segmentation cannot name what it was drawn on. ${INSTEAD}`,
     );
   if (origin.slices.length !== size[2])
-    throw new DicomSegError("no-source", `The volume has ${size[2]} slices and ${origin.slices.length} files. Open it again.`);
+    throw new DicomSegError(
+      "no-source",
+      `The volume has ${size[2]} slices and ${origin.slices.length} files. Open it again.`,
+    );
   // A multi-frame file is named once a slice, and read once.
   const heads = new Map<Uint8Array, DataSet>();
   const slices = origin.slices.map(({ file, sopInstanceUid, frame }, k) => {
@@ -94,7 +96,7 @@ export function sourceOf(volume: Volume): SegSource {
     return sliceOf(head, k, sopInstanceUid, frame);
   });
   const [first] = slices;
-  slices.forEach((slice, k) => requireSame(first, slice, k));
+  for (const [k, slice] of slices.entries()) requireSame(first, slice, k);
   if (first.columns !== size[0] || first.rows !== size[1])
     throw new DicomSegError(
       "mixed-source",
@@ -223,6 +225,6 @@ export function isNear(a: readonly number[], b: readonly number[], tolerance: nu
   return a.every((value, i) => Math.abs(value - b[i]) <= tolerance);
 }
 
-function isUid(text: string): boolean {
+export function isUid(text: string): boolean {
   return /^(?=.{1,64}$)\d+(\.\d+)+$/.test(text);
 }

@@ -62,7 +62,11 @@ function encoded(vr: string, value: Value): Uint8Array {
   if (vr === "US") return numbers(2, values);
   if (vr === "UL") return numbers(4, values);
   // A tag is two 16-bit numbers, group and element.
-  if (vr === "AT") return numbers(2, values.flatMap((tag: number) => [tag >>> 16, tag & 0xffff]));
+  if (vr === "AT")
+    return numbers(
+      2,
+      values.flatMap((tag: number) => [tag >>> 16, tag & 0xffff]),
+    );
   const text = values.map((one) => (vr === "DS" ? decimal(one) : `${one}`)).join("\\");
   return padded(new TextEncoder().encode(text), vr === "UI" ? 0 : 0x20);
 }

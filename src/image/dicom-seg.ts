@@ -5,24 +5,21 @@
  * slices; frames without a voxel are left out. Where each frame lies, and on which image, comes from the source instances themselves.
  */
 import { SEGMENTATION_CLASS, TAGS } from "./dicom-seg-dictionary.ts";
+import {
+  bitsOf,
+  fractionsOf,
+  framesOf,
+  MAXIMUM_FRACTION,
+  requireFit,
+  type SegContent,
+  type SegFrame,
+} from "./dicom-seg-frames.ts";
 import { type CopiedKeyword, identityOf } from "./dicom-seg-identity.ts";
-import { cleanText, codeAttributes, type DicomSegment, requireSegments, segmentAttributes } from "./dicom-seg-segment.ts";
+import { cleanText, codeAttributes, requireSegments, segmentAttributes } from "./dicom-seg-segment.ts";
 import { DicomSegError, type SegSource, type SourceFrame, slicesInOrder, sourceOf } from "./dicom-seg-source.ts";
 import { type Attributes, encodeDicomFile } from "./dicom-seg-write.ts";
-import type { Volume } from "./volume.ts";
 
-export interface DicomSegInput {
-  /** Its origin is a DICOM series. */
-  readonly volume: Volume;
-  /** [k, j, i]; 0 is outside of all segments */
-  readonly labels: Uint8Array | Uint16Array;
-  /** Become segments 1, 2, ... in this order; every label of the map is one of theirs. */
-  readonly segments: readonly DicomSegment[];
-  /**
-   * By label, [k, j, i], each in [0, 1]. When given, the segmentation is FRACTIONAL, with 255 for 1; a segment without
-   * probabilities is certain where its label is.
-   */
-  readonly probabilities?: ReadonlyMap<number, Float32Array>;
+export interface DicomSegInput extends SegContent {
   readonly ids: DicomSegIds;
   /** What made the segments together with the annotator: "Tendril", "0.1.0" */
   readonly software: { readonly name: string; readonly version: string };
@@ -44,16 +41,6 @@ export interface DicomSegFile {
   readonly removed: readonly CopiedKeyword[];
 }
 
-/** A frame to write: which segment (from 0), on which slice of the volume. */
-interface SegFrame {
-  readonly segment: number;
-  readonly slice: number;
-}
-
-/** The longest even length of an element's value. */
-const ELEMENT_BYTES = 0xfffffffe;
-const MAXIMUM_FRACTION = 255;
-
 const SEGMENTATION = { value: "113076", scheme: "DCM", meaning: "Segmentation" };
 const SOURCE_IMAGE = { value: "121322", scheme: "DCM", meaning: "Source image for image processing operation" };
 
@@ -68,7 +55,10 @@ export function encodeDicomSeg(input: DicomSegInput): DicomSegFile {
   const source = sourceOf(volume);
   const frames = framesOf(input, slicesInOrder(source));
   if (frames.length === 0)
-    throw new DicomSegError("nothing-segmented", "No voxel is labelled yet, and a DICOM segmentation cannot be empty. Draw first.");
+    throw new DicomSegError(
+      "nothing-segmented",
+      "No voxel is labelled yet, and a DICOM segmentation cannot be empty. Draw first.",
+    );
   const uid = () => uidOf(ids.uuid());
   const [series, instance, dimensions] = [uid(), uid(), uid()];
   const { attributes: identity, removed } = identityOf(source.head, removeIdentifiers);
@@ -162,77 +152,6 @@ export function encodeDicomSeg(input: DicomSegInput): DicomSegFile {
     PixelData: probabilities ? fractionsOf(input, frames) : bitsOf(input, frames),
   };
   return { bytes: encodeDicomFile(attributes, SEGMENTATION_CLASS, instance), removed };
-}
-
-function requireFit({ volume, labels, segments, probabilities }: DicomSegInput): void {
-  const refuse = (what: string) => new DicomSegError("bad-segments", what);
-  const voxels = volume.size[0] * volume.size[1] * volume.size[2];
-  const [size, known] = [volume.size.join(" x "), new Set(segments.map(({ label }) => label))];
-  if (labels.length !== voxels)
-    throw refuse(`The labels are ${labels.length} voxels and the volume ${size}, which is ${voxels}.`);
-  for (const [label, data] of probabilities ?? []) {
-    if (!known.has(label)) throw refuse(`There are probabilities for label ${label}, and no segment has it.`);
-    if (data.length !== voxels)
-      throw refuse(`The probabilities of label ${label} are ${data.length} voxels and the volume ${size}, which is ${voxels}.`);
-    // Not a number fails both comparisons.
-    const wrong = data.findIndex((value) => !(value >= 0 && value <= 1));
-    if (wrong >= 0) throw refuse(`A probability of label ${label} is ${data[wrong]}; it must be in [0, 1].`);
-  }
-  let last = 0;
-  for (const label of labels) {
-    if (label === last) continue;
-    if (label !== 0 && !known.has(label))
-      throw refuse(`The label map has label ${label}, and no segment has it. Add a segment or clear the label.`);
-    last = label;
-  }
-}
-
-/** Segment by segment, slices in `order`, those with a voxel in them. */
-function framesOf({ volume, labels, segments, probabilities }: DicomSegInput, order: readonly number[]): SegFrame[] {
-  const area = volume.size[0] * volume.size[1];
-  const present = order.map((k) => new Set<number>(labels.subarray(k * area, (k + 1) * area)));
-  return segments.flatMap(({ label }, segment) => {
-    const likely = probabilities?.get(label);
-    const isShown = (k: number, at: number) =>
-      likely ? likely.subarray(k * area, (k + 1) * area).some((value) => fraction(value) > 0) : present[at].has(label);
-    return order.flatMap((k, at) => (isShown(k, at) ? [{ segment, slice: k }] : []));
-  });
-}
-
-/** One bit a voxel, the first lowest, with no gap between frames (PS3.5, 8.1.1). */
-function bitsOf({ volume, labels, segments }: DicomSegInput, frames: readonly SegFrame[]): Uint8Array {
-  const area = volume.size[0] * volume.size[1];
-  const bits = roomFor(Math.ceil((frames.length * area) / 8));
-  frames.forEach(({ segment, slice }, f) => {
-    const { label } = segments[segment];
-    for (let p = 0, bit = f * area; p < area; p++, bit++)
-      if (labels[slice * area + p] === label) bits[Math.floor(bit / 8)] |= 1 << (bit % 8);
-  });
-  return bits;
-}
-
-/** One byte a voxel, 255 for a probability of 1. */
-function fractionsOf({ volume, labels, segments, probabilities }: DicomSegInput, frames: readonly SegFrame[]): Uint8Array {
-  const area = volume.size[0] * volume.size[1];
-  const fractions = roomFor(frames.length * area);
-  frames.forEach(({ segment, slice }, f) => {
-    const { label } = segments[segment];
-    const likely = probabilities?.get(label);
-    for (let p = 0, at = slice * area; p < area; p++, at++)
-      fractions[f * area + p] = fraction(likely ? likely[at] : Number(labels[at] === label));
-  });
-  return fractions;
-}
-
-function fraction(probability: number): number {
-  return Math.round(probability * MAXIMUM_FRACTION);
-}
-
-/** Of even length, as every DICOM value. */
-function roomFor(bytes: number): Uint8Array {
-  if (bytes > ELEMENT_BYTES)
-    throw new DicomSegError("too-large", "The segments take more than the 4 GiB of a DICOM element. Export fewer of them at once.");
-  return new Uint8Array(bytes + (bytes % 2));
 }
 
 /** Each instance once, however many of its frames are slices. */
