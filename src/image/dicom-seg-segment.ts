@@ -46,6 +46,8 @@ export function segmentAttributes(
   const { name, color, category = TISSUE, type = TISSUE, tracking = { id: name, uid: trackingUid } } = segment;
   const label = cleanText(name, LONG_STRING);
   return {
+    // Allowed in an item (PS3.3, C.12.1.1.2), and needed: dcmjs, and so OHIF, does not pass the data set's own on to its items.
+    ...(/[^ -~]/.test(name) && { SpecificCharacterSet: "ISO_IR 192" }),
     SegmentNumber: number,
     SegmentLabel: label,
     // The whole name where the label has no room for it.

@@ -101,7 +101,12 @@ export function emptyLabels({ size }: Volume): Uint8Array {
 /** A CT slice of our own writer's, for geometries that no fixture has. */
 export function sourceSlice(k: number, own: Attributes): Uint8Array {
   const [uid, sopClass] = [`1.2.3.${k + 1}`, "1.2.840.10008.5.1.4.1.1.2"];
-  const shared = { StudyInstanceUID: "1.2.4", SeriesInstanceUID: "1.2.5", FrameOfReferenceUID: "1.2.6", Modality: "CT" };
+  const shared = {
+    StudyInstanceUID: "1.2.4",
+    SeriesInstanceUID: "1.2.5",
+    FrameOfReferenceUID: "1.2.6",
+    Modality: "CT",
+  };
   return encodeDicomFile({ SOPClassUID: sopClass, SOPInstanceUID: uid, ...shared, ...own }, sopClass, uid);
 }
 
