@@ -97,9 +97,8 @@ function converted(raw: Uint8Array, characterSets: string): string | undefined {
   const sets = characterSets.split("\\").map((set) => set.trim());
   // The first set is ASCII or empty where the second extends it.
   const set = sets.length === 2 && /^(|ISO 2022 IR 6)$/.test(sets[0]) ? sets[1] : sets.length === 1 ? sets[0] : null;
-  const plain = new TextDecoder("latin1").decode(raw);
   // ASCII reads the same in every set, except for an escape that switches.
-  if (!/[^ -~\0]/.test(plain)) return plain;
+  if (raw.every((byte) => byte < 0x80 && byte !== 0x1b)) return new TextDecoder("latin1").decode(raw);
   if (set === null) return undefined;
   const number = /^(?:ISO_IR |ISO 2022 IR )(\d+)$/.exec(set)?.[1];
   const encoding = number ? ENCODINGS[number] : { GB18030: "gb18030", GBK: "gbk" }[set];

@@ -2,10 +2,12 @@ import dcmjs from "dcmjs";
 import dicomParser from "dicom-parser";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Rng } from "../../src/core/index.ts";
 import { cielabOf, colorOf } from "../../src/image/dicom-seg-color.ts";
 import { encodeDcmqiMetadata } from "../../src/image/dicom-seg-dcmqi.ts";
 import { DicomSegError } from "../../src/image/dicom-seg-source.ts";
 import { decimal } from "../../src/image/dicom-seg-write.ts";
+import { ImageFormatError } from "../../src/image/errors.ts";
 import { type Volume, worldOf } from "../../src/image/volume.ts";
 import {
   DCIODVFY,
@@ -420,6 +422,29 @@ describe("no segmentation is written", () => {
     expect(refusal({ probabilities: new Map([[1, new Float32Array(14)]]) })).toMatch(/14 probabilities/);
     expect(refusal({ ids: { uuid: () => "1", at: new Date() } })).toMatch(/no UUID/);
   });
+});
+
+test("2,000 sources with changed bytes give a segmentation or a typed error", () => {
+  const rng = Rng.seeded(2026);
+  let written = 0;
+  for (let round = 0; round < 2000; round++) {
+    const volume = seriesVolume(SERIES[round % SERIES.length]);
+    if (volume.origin.kind !== "dicom") throw new Error("not DICOM");
+    const file = volume.origin.slices[0].file.slice();
+    for (let change = 0; change <= rng.below(3); change++) file[rng.below(file.length - 70)] = rng.below(256);
+    const slices = volume.origin.slices.map((slice, k) => {
+      return k === 0 || slice.frame !== null ? { ...slice, file } : slice;
+    });
+    try {
+      const labels = emptyLabels(volume).fill(1);
+      encode({ volume: { ...volume, origin: { kind: "dicom", slices } }, labels });
+      written++;
+    } catch (error) {
+      if (!(error instanceof DicomSegError || error instanceof ImageFormatError)) throw error;
+    }
+  }
+  expect(written).toBeGreaterThan(200);
+  expect(written).toBeLessThan(1800);
 });
 
 test("a decimal has at most 16 characters and is the same number where 16 are enough", () => {
