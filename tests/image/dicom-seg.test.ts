@@ -331,6 +331,14 @@ describe("what other programs are told", () => {
   });
 });
 
+test.each(["big.dcm", "odd.dcm"])("a source that is encoded otherwise (%s) says the same", (name) => {
+  const plain = volumeOf([fixture("oblique-1.dcm")]);
+  const slices = [{ file: fixture(name), sopInstanceUid: planeOf(fixture("oblique-1.dcm")).uid, frame: null }];
+  const labels = emptyLabels(plain).fill(1);
+  const other = encode({ volume: { ...plain, origin: { kind: "dicom", slices } }, labels });
+  expect(other).toEqual(encode({ volume: plain, labels }));
+});
+
 describe("no segmentation is written", () => {
   const volume = seriesVolume("axial");
   const labels = painted(volume);
