@@ -105,12 +105,13 @@ const PUBLIC: Readonly<Record<string, string>> = {
     blurredWith boundsOf centreline clipBox components crc32 crop deepest distanceTo emptyMask emptyPartial
     largestComponent requireSameGrid visitStroke`,
   "./image": `
-    Affine CaseEncoder CocoImage DatasetCase DicomSlice ImageFormatCode ImageFormatDetails ImageFormatError
-    IntensityWindow Label LabelMap MaskTarget NiftiFile Nrrd Opened Orientation Origin OutputFile PIXEL_LIMIT
-    PNG_CASES Picture PixelValues START_BYTES Volume VoxelData bidsDerivative checkStart colorOf decodeAny decodeImage
-    decodeJpeg decodeNifti decodeNrrd decodeTiff decodeValues encodeCoco encodeImagePng encodeLabels encodeMaskPng
-    encodeNiftiLabels encodePicture encodeSegNrrd labelMapOf niftiHeaderOf nnunetDataset orientationOf readLabelMap
-    spacingOf targetOf worldOf`,
+    Affine CaseEncoder CocoImage DatasetCase DecodedSeg DicomCode DicomSegCode DicomSegError DicomSegFile DicomSegIds
+    DicomSegInput DicomSegment DicomSlice ImageFormatCode ImageFormatDetails ImageFormatError IntensityWindow Label
+    LabelMap MaskTarget NiftiFile Nrrd Opened Orientation Origin OutputFile PIXEL_LIMIT PNG_CASES Picture PixelValues
+    START_BYTES Volume VoxelData bidsDerivative checkStart colorOf decodeAny decodeDicomSeg decodeImage decodeJpeg
+    decodeNifti decodeNrrd decodeTiff decodeValues encodeCoco encodeDcmqiMetadata encodeDicomSeg encodeImagePng
+    encodeLabels encodeMaskPng encodeNiftiLabels encodePicture encodeSegNrrd labelMapOf niftiHeaderOf nnunetDataset
+    orientationOf readLabelMap spacingOf targetOf worldOf`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap unionOf`,
