@@ -105,9 +105,13 @@ const PUBLIC: Readonly<Record<string, string>> = {
     blurredWith boundsOf centreline clipBox components crc32 crop deepest distanceTo emptyMask emptyPartial
     largestComponent requireSameGrid visitStroke`,
   "./image": `
-    Affine DicomSlice ImageFormatCode ImageFormatDetails ImageFormatError IntensityWindow NiftiFile Opened Orientation
-    Origin PIXEL_LIMIT Picture START_BYTES Volume VoxelData checkStart decodeAny decodeImage decodeNifti encodeLabels
-    encodeMaskPng encodeNiftiLabels encodePicture niftiHeaderOf orientationOf spacingOf worldOf`,
+    Affine CaseEncoder CocoImage DatasetCase DecodedSeg DicomCode DicomSegCode DicomSegError DicomSegFile DicomSegIds
+    DicomSegInput DicomSegment DicomSlice ImageFormatCode ImageFormatDetails ImageFormatError IntensityWindow Label
+    LabelMap MaskTarget NiftiFile Nrrd Opened Orientation Origin OutputFile PIXEL_LIMIT PNG_CASES Picture PixelValues
+    START_BYTES Volume VoxelData bidsDerivative checkStart colorOf decodeAny decodeDicomSeg decodeImage decodeJpeg
+    decodeNifti decodeNrrd decodeTiff decodeValues encodeCoco encodeDcmqiMetadata encodeDicomSeg encodeImagePng
+    encodeLabels encodeMaskPng encodeNiftiLabels encodePicture encodeSegNrrd labelMapOf niftiHeaderOf nnunetDataset
+    orientationOf readLabelMap spacingOf targetOf worldOf`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap unionOf`,
@@ -121,8 +125,8 @@ const PUBLIC: Readonly<Record<string, string>> = {
     upsampleBilinear upsampleNearest wrapSession`,
   "./model": `
     Candidate CellProbabilities Decoded ENCODER_CHANNELS FEATURE_CELLS GeneralNetworks GeneralShape ImageFeatures ImageMaps LATENT_SIZE
-    LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE PLANES PROJECTION Posterior ProposeOptions Proposer
-    WeightsError Window boxOf candidatesOnnx compare constrain createProposer decoder describeGeneralLoss
+    LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE PLANES PROJECTION Posterior ProposeOptions Proposer REGION_CELLS RegionPrompt
+    WeightsError Window boxOf candidatesOnnx compare constrain createProposer decodeRegion decoder describeGeneralLoss
     describePaperDecoder describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder encoderChannels generalShape imageMaps
     loadNetworks marksByHand modelCard namedTensors paperDecoderOnnx paperParameters parseModel partialLoss
     placeWindow project projectionShapes readSafetensors shapeOf trunkOnnx withLatentScale

@@ -4,6 +4,7 @@ import { TendrilError } from "../core/index.ts";
 import { annotateCommand } from "./annotate.ts";
 import { colours } from "./colours.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { exportCommand } from "./export.ts";
 import { inspectCommand } from "./inspect.ts";
 import { proposeCommand } from "./propose.ts";
 import { shrinkCommand } from "./shrink.ts";
@@ -16,6 +17,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version("0.1.0")
     .showHelpAfterError("(add --help for the options)")
     .addCommand(annotateCommand())
+    .addCommand(exportCommand())
     .addCommand(proposeCommand())
     .addCommand(trainCommand())
     .addCommand(shrinkCommand())

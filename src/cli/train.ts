@@ -12,6 +12,7 @@ import {
   type GeneralData,
   loadAnnotatedImages,
   loadFeatures,
+  loadRegions,
   type Metrics,
   parseConfig,
   StoppedError,
@@ -120,7 +121,11 @@ async function readData(
       ...(from ? { from: from.weights } : {}),
     }),
   );
-  return { images, ...features };
+  const regions =
+    config.data.found > 0
+      ? await withBar("regions", (onProgress) => loadRegions(images, { runtime, signal, onProgress }))
+      : null;
+  return { images, ...features, regions };
 }
 
 /** A bar that appears with the first progress: what is there already shows none. */

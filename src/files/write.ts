@@ -19,7 +19,7 @@ export async function atomicWrite(path: string, data: Uint8Array | string): Prom
 }
 
 /**
- * Makes the folder `path` with these files (name to content) in one step.
+ * Makes the folder `path` with these files (name to content) in one step. A name may lead through folders, with slashes.
  *
  * @throws {FileError} EEXIST when the folder exists
  */
@@ -30,8 +30,15 @@ export async function publishFolder(path: string, files: Readonly<Record<string,
       if ((await readdir(dirname(path))).includes(basename(path)))
         throw new FileError("EEXIST", path, `Can't write ${path}: it exists already. Choose another name.`);
       await mkdir(beside);
-      for (const [name, data] of Object.entries(files)) await writeSynced(join(beside, name), data);
-      await syncFolder(beside);
+      const folders = new Set([beside]);
+      for (const [name, data] of Object.entries(files)) {
+        const file = join(beside, name);
+        // Each folder on the way is new as well, and synced with the others below.
+        for (let folder = dirname(file); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+        await mkdir(dirname(file), { recursive: true });
+        await writeSynced(file, data);
+      }
+      for (const folder of folders) await syncFolder(folder);
     }),
   );
 }

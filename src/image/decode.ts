@@ -10,7 +10,7 @@
  * here first, so it never sees a length, a checksum or a size that is not true.
  */
 import { decode } from "fast-png";
-import type { Image } from "../core/index.ts";
+import type { Grid, Image } from "../core/index.ts";
 import { DeflateError, measureZlib } from "./deflate.ts";
 import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 import { nameFormat } from "./formats.ts";
@@ -36,22 +36,51 @@ export const START_BYTES = 1024;
  * @throws {ImageFormatError} when it is not a PNG, is damaged, or has more than `PIXEL_LIMIT` pixels
  */
 export function decodeImage(bytes: Uint8Array, source: string): Image {
+  const { header, palette, samples } = stored(bytes, source);
+  const { width, height, depth } = header;
+  if (samples instanceof Uint16Array) return { width, height, data: toGray(samples, header), maximum: 65535 };
+  if (header.colorType === PALETTE)
+    return { width, height, data: lookedUp(samples, palette, header, source), maximum: 255 };
+  if (depth < 8) for (let i = 0; i < samples.length; i++) samples[i] *= 255 / (2 ** depth - 1);
+  return { width, height, data: toGray(samples, header), maximum: 255 };
+}
+
+/** Whole numbers that a mask's pixels stand for. */
+export interface PixelValues extends Grid {
+  /** [H, W] */
+  readonly data: Uint8Array | Uint16Array;
+}
+
+/**
+ * A mask's values as they are stored: the numbers of a palette's colors rather than the colors, 0 and 1 where a pixel has one bit.
+ *
+ * @throws {ImageFormatError} as `decodeImage`, and when the pixels have colors of their own
+ */
+export function decodeValues(bytes: Uint8Array, source: string): PixelValues {
+  const { header, samples } = stored(bytes, source);
+  const { width, height, colorType } = header;
+  if (colorType === COLOR || colorType === COLOR_ALPHA)
+    throw new ImageFormatError("unsupported", {
+      source,
+      message: "has colors, and a mask has the numbers of its labels. Save it as gray PNG with those values.",
+    });
+  return { width, height, data: toGray(samples, header) };
+}
+
+/** Checked and unpacked: the samples, one or two bytes each, as they are stored. */
+function stored(bytes: Uint8Array, source: string) {
   requirePng(bytes, source);
   const { header, palette, stream, streamOffset } = readParts(bytes, source);
-  const { width, height, depth } = header;
+  const { depth } = header;
   if (header.isInterlaced && depth < 8)
     throw new ImageFormatError("unsupported", {
       source,
       message: `is an interlaced PNG with ${depth} bit a pixel, which this version does not read. Save it without interlacing.`,
     });
   const end = checkedEnd(stream, streamOffset, header, source);
-  const samples = unpacked(bytes, stream.subarray(0, end), header, source);
-  if (depth === 16) return { width, height, data: toGray(wide(samples), header), maximum: 65535 };
-  const whole = depth === 8 ? narrow(samples) : spread(narrow(samples), header);
-  if (header.colorType === PALETTE)
-    return { width, height, data: lookedUp(whole, palette, header, source), maximum: 255 };
-  if (depth < 8) for (let i = 0; i < whole.length; i++) whole[i] *= 255 / (2 ** depth - 1);
-  return { width, height, data: toGray(whole, header), maximum: 255 };
+  const packed = unpacked(bytes, stream.subarray(0, end), header, source);
+  const samples = depth === 16 ? wide(packed) : depth === 8 ? narrow(packed) : spread(narrow(packed), header);
+  return { header, palette, samples };
 }
 
 /**

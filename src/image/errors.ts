@@ -15,7 +15,9 @@ export type ImageFormatCode =
   /** A checksum, an order or the compressed data are wrong. */
   | "damaged"
   /** Right as it stands, but not read by this version. */
-  | "unsupported";
+  | "unsupported"
+  /** A mask that does not lie on the image it is loaded for. */
+  | "other-grid";
 
 export interface ImageFormatDetails {
   /** Base name of the file, for the screen only; never a folder. */

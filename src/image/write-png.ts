@@ -1,6 +1,6 @@
 /** Colour pictures (figures, contact sheets) and label values as PNG files. */
 import { encode } from "fast-png";
-import type { Grid } from "../core/index.ts";
+import type { Grid, Image } from "../core/index.ts";
 
 export interface Picture {
   readonly width: number;
@@ -13,7 +13,12 @@ export function encodePicture({ width, height, data }: Picture): Uint8Array {
   return encode({ width, height, data, depth: 8, channels: 3 });
 }
 
-/** @param labels  [H, W], 0 to 255, written as they are: 8-bit gray, nearly black on a screen */
-export function encodeLabels(labels: Uint8Array, { width, height }: Grid): Uint8Array {
-  return encode({ width, height, data: labels, depth: 8, channels: 1 });
+/** @param labels  [H, W], written as they are, in 8 or 16 bits: nearly black on a screen */
+export function encodeLabels(labels: Uint8Array | Uint16Array, { width, height }: Grid): Uint8Array {
+  return encode({ width, height, data: labels, depth: labels instanceof Uint8Array ? 8 : 16, channels: 1 });
+}
+
+/** Every intensity as it is; nothing else of the file that it came from. */
+export function encodeImagePng({ width, height, data }: Image): Uint8Array {
+  return encodeLabels(data, { width, height });
 }

@@ -28,7 +28,7 @@ const schema = z
 
 export type ProjectFile = z.infer<typeof schema>;
 
-const NEW_PROJECT: ProjectFile = { tendril: 1, labels: [{ value: 1, name: "Object" }] };
+export const NEW_PROJECT: ProjectFile = { tendril: 1, labels: [{ value: 1, name: "Object" }] };
 
 /**
  * @returns null when the folder has none yet

@@ -126,7 +126,7 @@ interface Source {
 }
 
 /** At most `count` of the list, evenly spaced. */
-function evenly<T>(list: readonly T[], count: number): T[] {
+export function evenly<T>(list: readonly T[], count: number): T[] {
   const kept = Math.min(count, list.length);
   return Array.from({ length: kept }, (_, i) => list[Math.floor((i * list.length) / kept)]);
 }

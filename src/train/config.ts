@@ -105,11 +105,12 @@ const general = z.strictObject({
       random: share,
       scenes: share,
       regions: share,
+      found: share,
       withoutFeatures: share,
       appearance: share,
     })
-    .refine(({ painted, random, scenes, regions }) => painted + random + scenes + regions <= 1, {
-      message: "painted, random, scenes and regions are shares of one whole and must not exceed 1 together",
+    .refine(({ painted, random, scenes, regions, found }) => painted + random + scenes + regions + found <= 1, {
+      message: "painted, random, scenes, regions and found are shares of one whole and must not exceed 1 together",
     }),
   model: generalShape,
   loss: generalLoss,

@@ -6,6 +6,7 @@ import { describeGeneralLoss, type NamedTensor, PLANES } from "../model/index.ts
 import type { AnnotatedImages } from "./annotated-images.ts";
 import { type GeneralConfig, optimiserOf } from "./config.ts";
 import type { StoredFeatures } from "./feature-store.ts";
+import type { FoundRegions } from "./region-cache.ts";
 import { CYCLE, SampleStream } from "./sample-stream.ts";
 import type { TrainingWork } from "./work.ts";
 
@@ -13,6 +14,8 @@ export interface GeneralData {
   readonly images: AnnotatedImages;
   /** Null for a model that uses none. */
   readonly features: StoredFeatures | null;
+  /** Null for a run that asks for none. */
+  readonly regions: FoundRegions | null;
   /** The fixed weights with which the features were projected (see `model/pretrained.ts`). */
   readonly projection: ReadonlyMap<string, NamedTensor>;
 }
@@ -21,11 +24,11 @@ export interface GeneralData {
 export function generalWork(
   config: GeneralConfig,
   rng: Rng,
-  { images, features, projection }: GeneralData,
+  { images, features, regions, projection }: GeneralData,
 ): TrainingWork {
   const { batch: count, model: shape, data } = config;
   const { leaveOut: _, imagesPerDataset: __, ...shares } = data;
-  const order = { images, features, tasks: { size: shape.size, ...shares }, count };
+  const order = { images, features, regions, tasks: { size: shape.size, ...shares }, count };
   let stream: SampleStream | null = null;
   const plane = (values: Float32Array, channels: number, size = shape.size): HostTensor => ({
     data: values,

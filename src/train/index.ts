@@ -9,5 +9,6 @@ export * from "./loop.ts";
 export * from "./metrics.ts";
 export * from "./model-folder.ts";
 export { batchTensors, dataSha256 } from "./paper-work.ts";
+export { loadRegions } from "./region-cache.ts";
 export { StoppedError } from "./stopped.ts";
 export * from "./subjects.ts";

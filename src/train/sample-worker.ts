@@ -4,12 +4,14 @@ import { Rng, type RngState } from "../core/index.ts";
 import { PLANES } from "../model/index.ts";
 import type { AnnotatedImages } from "./annotated-images.ts";
 import { FeatureStore, type StoredFeatures } from "./feature-store.ts";
+import type { FoundRegions } from "./region-cache.ts";
 import { Session } from "./session.ts";
 import { type TaskOptions, TaskSource } from "./task.ts";
 
 export interface WorkerOrder {
   readonly images: AnnotatedImages;
   readonly features: StoredFeatures | null;
+  readonly regions: FoundRegions | null;
   readonly tasks: TaskOptions;
   readonly count: number;
   readonly generator: RngState;
@@ -45,7 +47,11 @@ const order: WorkerOrder = workerData;
 const { size } = order.tasks;
 const area = size * size;
 const rng = Rng.from(order.generator);
-const source = new TaskSource(order.images, order.features && new FeatureStore(order.features), "train");
+const source = new TaskSource(
+  order.images,
+  { features: order.features && new FeatureStore(order.features), regions: order.regions },
+  "train",
+);
 const running = new Map<number, Session[]>();
 
 parentPort!.on("message", (asked: BatchOrder) => {

@@ -1,8 +1,8 @@
 /**
  * A simulated annotation, as training sees it: what is marked when the model is asked, and the correction after its answer.
  *
- * It begins as annotators begin: a stroke, a click, a loop, a box, extreme points, a random part of the truth, or a segmentation with errors
- * in it; every later round takes the model's answer and corrects its largest error with one stroke.
+ * It begins as annotators begin: a box alone, a stroke, a click, a loop, extreme points, a random part of the truth, or a segmentation with
+ * errors in it; every later round takes the model's answer and corrects its largest error with one stroke.
  */
 import { components, distanceTo, type Grid, largestComponent, type Rng } from "../core/index.ts";
 import { compare, type ImageMaps, imageMaps, PLANES } from "../model/index.ts";
@@ -14,6 +14,8 @@ const COMPLETE_SHARE = 0.75;
 /** Share of corrections in the largest error; the others are in any. */
 const LARGEST_SHARE = 0.85;
 const LEAST_ERROR = 2;
+/** Share of sessions that begin with a box and nothing else. */
+const BOX_SHARE = 0.35;
 /** Share of rounds that take the best of several candidates, as annotators do, and of those that correct it with a stroke. */
 const PICK_SHARE = 0.35;
 const STROKE_AFTER_PICK = 0.8;
@@ -71,6 +73,10 @@ export class Session {
   }
 
   private begin(rng: Rng): void {
+    if (rng.at("box").uniform() < BOX_SHARE) {
+      this.markBox(rng);
+      return;
+    }
     const { truth } = this.task;
     const kind = rng.uniform();
     const main = rng.uniform() < 0.85 ? largestComponent(truth, this.grid) : anyComponent(rng, truth, this.grid);
@@ -125,15 +131,11 @@ export class Session {
     if (region.includes(1)) this.mark(scribbleIn(rng, region, this.grid, 0));
   }
 
-  /** A box says that what lies outside it is outside: its rim, where it is not the truth. */
+  /** A box says that all that lies outside it is outside. */
   private markBox(rng: Rng): void {
-    const { truth } = this.task;
+    const { truth, onImage } = this.task;
     const { pixels } = boxAround(rng, truth, this.grid);
-    const { width } = this.grid;
-    const rim = pixels.map((value, i) =>
-      Number(value === 1 && !truth[i] && !(pixels[i - 1] && pixels[i + 1] && pixels[i - width] && pixels[i + width])),
-    );
-    this.mark({ label: 0, pixels: rim });
+    this.mark({ label: 0, pixels: pixels.map((value, i) => onImage[i] & (1 - value)) });
   }
 
   /** The highest, lowest, leftmost and rightmost pixel. */

@@ -6,6 +6,7 @@ import { blurredWith, boundsOf, components, type Grid, type Rng } from "../core/
 import { changeAppearance, drawScene, paint, pickThings, smoothLabelMap } from "../synth/index.ts";
 import type { AnnotatedImage, AnnotatedImages } from "./annotated-images.ts";
 import type { FeatureStore } from "./feature-store.ts";
+import { type FoundRegions, regionAt } from "./region-cache.ts";
 import { drawView, readNearest, readOnImage, readValues, type View } from "./view.ts";
 
 export interface Task {
@@ -22,11 +23,15 @@ export interface Task {
 
 export interface TaskOptions {
   readonly size: number;
-  /** Shares of painted label maps, painted random maps, painted scenes, and look-alike regions of real images; the rest are structures. */
+  /**
+   * Shares of painted label maps, painted random maps, painted scenes, and, in real images, of look-alike regions and of those that the
+   * pretrained segmenter found; the rest are structures.
+   */
   readonly painted: number;
   readonly random: number;
   readonly scenes: number;
   readonly regions: number;
+  readonly found: number;
   /** Share of tasks on real images that come without features. */
   readonly withoutFeatures: number;
   /** How strongly the appearance is changed, 0 to 1. */
@@ -45,6 +50,7 @@ const TRIES = 30;
 export class TaskSource {
   private readonly images: AnnotatedImages;
   private readonly features: FeatureStore | null;
+  private readonly regions: FoundRegions | null;
   private readonly byDataset: readonly {
     readonly weight: number;
     readonly structures: readonly (readonly [AnnotatedImage, number])[][];
@@ -52,9 +58,14 @@ export class TaskSource {
   private readonly labelMaps: readonly AnnotatedImage[];
   private readonly total: number;
 
-  constructor(images: AnnotatedImages, features: FeatureStore | null, split: AnnotatedImage["split"]) {
+  constructor(
+    images: AnnotatedImages,
+    { features, regions }: { readonly features: FeatureStore | null; readonly regions: FoundRegions | null },
+    split: AnnotatedImage["split"],
+  ) {
     this.images = images;
     this.features = features;
+    this.regions = regions;
     const items = images.items.filter((item) => item.split === split);
     const datasets = new Map<string, Map<string, (readonly [AnnotatedImage, number])[]>>();
     for (const item of items) {
@@ -80,7 +91,7 @@ export class TaskSource {
   }
 
   private attempt(rng: Rng, options: TaskOptions): Task | null {
-    const { size, painted, random, scenes, regions } = options;
+    const { size, painted, random, scenes, regions, found } = options;
     const kind = rng.uniform();
     if (kind < painted && this.labelMaps.length > 0) return this.paintedTask(rng, size);
     if (kind < painted + random) return randomTask(rng, size);
@@ -93,22 +104,44 @@ export class TaskSource {
     const { structures } = dataset ?? this.byDataset[0];
     const list = structures[rng.below(structures.length)];
     const [item, mask] = list[rng.below(list.length)];
-    return this.realTask(rng, item, mask, kind < painted + random + scenes + regions, options);
+    const made = painted + random + scenes;
+    if (kind >= made && kind < made + found) return this.foundTask(rng, item, options);
+    const wanted = { inside: this.mask(item, mask), isRegion: kind >= made && kind < made + found + regions };
+    return this.realTask(rng, item, wanted, options);
   }
 
-  private realTask(rng: Rng, item: AnnotatedImage, mask: number, isRegion: boolean, options: TaskOptions): Task | null {
+  /** [H, W] of 0 and 1 */
+  private mask({ masks, width, height }: AnnotatedImage, number: number): Uint8Array {
+    const { offset } = masks[number];
+    return this.images.pixels.subarray(offset, offset + width * height);
+  }
+
+  /** Null where the segmenter found nothing in the image. */
+  private foundTask(rng: Rng, item: AnnotatedImage, options: TaskOptions): Task | null {
+    const places = this.regions?.places.get(`${item.dataset}/${item.name}`) ?? [];
+    if (!this.regions || places.length === 0) return null;
+    const inside = regionAt(this.regions, places[rng.below(places.length)], item);
+    return this.realTask(rng, item, { inside, isRegion: false }, options);
+  }
+
+  /** @param inside  [H, W] of the image at working size, or with `isRegion` only where to look */
+  private realTask(
+    rng: Rng,
+    item: AnnotatedImage,
+    { inside, isRegion }: { readonly inside: Uint8Array; readonly isRegion: boolean },
+    options: TaskOptions,
+  ): Task | null {
     const { size, withoutFeatures, appearance } = options;
     const { pixels } = this.images;
-    const structure = pixels.subarray(item.masks[mask].offset, item.masks[mask].offset + item.width * item.height);
-    const view = drawView(rng, item, boundsOf(structure, item)!);
+    const view = drawView(rng, item, boundsOf(inside, item)!);
     const onImage = readOnImage(view, size, item);
     const image = stretched(readValues(view, size, pixels, item.offset, item, 0), onImage);
-    const maskOf = (offset: number) =>
-      Uint8Array.from(readValues(view, size, pixels, offset, item, 0), (value) => Number(value >= 0.5));
-    let truth: Uint8Array = maskOf(item.masks[mask].offset);
+    const seen = (mask: Uint8Array) =>
+      Uint8Array.from(readValues(view, size, mask, 0, item, 0), (value) => Number(value >= 0.5));
+    let truth: Uint8Array = seen(inside);
     if (isRegion) truth = lookAlike(rng, image, onImage, size);
     else if (item.masks.length > 1 && rng.uniform() < 0.12) {
-      const other = maskOf(item.masks[rng.below(item.masks.length)].offset);
+      const other = seen(this.mask(item, rng.below(item.masks.length)));
       truth = truth.map((value, i) => value | other[i]);
     }
     truth = someParts(rng, truth, size);

@@ -25,6 +25,7 @@ export const TINY_GENERAL: GeneralConfig = {
     random: 0.1,
     scenes: 0.1,
     regions: 0.1,
+    found: 0,
     withoutFeatures: 0.3,
     appearance: 0.8,
   },

@@ -1,0 +1,297 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import dcmjs from "dcmjs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Rng } from "../../src/core/index.ts";
+import { decodeDicomSeg } from "../../src/image/dicom-seg-read.ts";
+import { DicomSegError } from "../../src/image/dicom-seg-source.ts";
+import { type Attributes, encodeDicomFile } from "../../src/image/dicom-seg-write.ts";
+import { ImageFormatError } from "../../src/image/errors.ts";
+import type { Volume } from "../../src/image/volume.ts";
+import {
+  emptyLabels,
+  encode,
+  fixture,
+  fixtures,
+  LESION,
+  SERIES,
+  SPLEEN,
+  seriesVolume,
+  sourceSlice,
+  volumeOf,
+} from "./seg-source.ts";
+
+const names = { source: "seg.dcm", image: "the series" };
+const expected: Record<string, number[]> = JSON.parse(readFileSync(join(fixtures, "expected.json"), "utf8"));
+
+function refusal(bytes: Uint8Array, volume: Volume): string {
+  try {
+    decodeDicomSeg(bytes, volume, names);
+  } catch (error) {
+    if (error instanceof ImageFormatError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  throw new Error("was not refused");
+}
+
+test("what is written is read back as it was: labels, names, codes, colors", () => {
+  const volumes = SERIES.map((series) => seriesVolume(series));
+  const labels = fc.uint8Array({ min: 0, max: 2, minLength: 140, maxLength: 140 }).filter((map) => map.some(Boolean));
+  fc.assert(
+    fc.property(fc.constantFrom(...volumes), labels, (volume, map) => {
+      const read = decodeDicomSeg(encode({ volume, labels: map }), volume, names);
+      expect(read.labels).toEqual(map);
+      expect(read.notes).toEqual([]);
+      const { tracking, ...spleen } = read.segments[0];
+      expect(spleen).toEqual(SPLEEN);
+      expect(tracking?.id).toBe("Spleen");
+      expect(read.segments[1]).toMatchObject(LESION);
+    }),
+  );
+});
+
+test("300 segments need labels of 16 bits", () => {
+  const volume = seriesVolume("axial");
+  const labels = Uint16Array.from(emptyLabels(volume), (_, at) => at + 200);
+  const segments = Array.from(labels, (value) => ({ value, name: `Part ${value}`, color: "#009e73" }));
+  const read = decodeDicomSeg(encode({ volume, labels, segments }), volume, names);
+  // Segments are numbered from 1 in a file, whatever values they had.
+  expect(read.labels).toEqual(Uint8Array.from(labels, (value) => value - 199));
+  const many = Array.from({ length: 300 }, (_, i) => ({ value: i + 1, name: `Part ${i + 1}`, color: "#009e73" }));
+  const last = Uint16Array.from(labels, (_, at) => (at < 70 ? 300 : 0));
+  expect(decodeDicomSeg(encode({ volume, labels: last, segments: many }), volume, names).labels).toEqual(last);
+});
+
+test("probabilities are read as labels from a half on, and it is said", () => {
+  const volume = seriesVolume("oblique");
+  const labels = emptyLabels(volume);
+  labels[139] = 2;
+  const likely = Float32Array.from(labels, (_, at) => at / 139);
+  const read = decodeDicomSeg(encode({ volume, labels, probabilities: new Map([[1, likely]]) }), volume, names);
+  expect(read.labels).toEqual(Uint8Array.from(labels, (value, at) => value || +(Math.round((255 * at) / 139) >= 128)));
+  expect(read.notes[0]).toMatch(/fractional: voxels from a value of 128 on \(a half\)/);
+});
+
+describe("segmentations of other programs have the label map that was put in", () => {
+  test.each([
+    ["frames from high to low that name no image, one segment for all", "reversed", "axial", []],
+    [
+      "open lengths, segments 2 and 7 that overlap",
+      "overlap",
+      "oblique",
+      [`Segments overlap in ${expected.overlaps} places`],
+    ],
+    ["frames of a multi-frame image", "frames", "enhanced", null],
+    [
+      "fractions of 200, implicit representations",
+      "fractional",
+      "sagittal",
+      ["from a value of 100 on", "the likeliest one"],
+    ],
+  ] as const)("%s (pydicom)", (_, name, series, notes) => {
+    const read = decodeDicomSeg(fixture(`seg-${name}.dcm`), seriesVolume(series), names);
+    expect(Array.from(read.labels)).toEqual(expected[name]);
+    for (const [at, note] of (notes ?? []).entries()) expect(read.notes[at]).toContain(note);
+    const [segment] = read.segments;
+    expect(segment.name).toBe(`Läsion ${segment.value}`);
+    expect(segment).toMatchObject({ category: { value: "49755003" }, type: { value: "4147007", meaning: "Mass" } });
+  });
+
+  test("dcmjs's own", () => {
+    const volume = seriesVolume("axial");
+    if (volume.origin.kind !== "dicom") throw new Error("not DICOM");
+    const { DicomMessage, DicomMetaDictionary } = dcmjs.data;
+    const sources = volume.origin.slices.map(({ file }) => {
+      const { dict, meta } = DicomMessage.readFile(file.slice().buffer);
+      return { ...DicomMetaDictionary.naturalizeDataset(dict), _meta: DicomMetaDictionary.namifyDataset(meta) };
+    });
+    const derived = new dcmjs.derivations.Segmentation([dcmjs.normalizers.Normalizer.normalizeToDataset(sources)]);
+    const labels = Uint8Array.from(emptyLabels(volume), (_, at) => +(at % 5 < 2));
+    const code = (CodeValue: string, CodeMeaning: string) => ({
+      CodeValue,
+      CodingSchemeDesignator: "SCT",
+      CodeMeaning,
+    });
+    const segment = {
+      SegmentLabel: "Spleen",
+      SegmentAlgorithmType: "MANUAL",
+      SegmentedPropertyCategoryCodeSequence: code("123037004", "Anatomical Structure"),
+      SegmentedPropertyTypeCodeSequence: code("78961009", "Spleen"),
+      RecommendedDisplayCIELabValue: [43802, 26566, 37721],
+    };
+    derived.setNumberOfFrames(4);
+    const slices = [0, 1, 2, 3].map((k) => labels.slice(35 * k, 35 * k + 35));
+    derived.addSegmentFromLabelmap(segment, slices, 1, [1, 2, 3, 4]);
+    derived.bitPackPixelData();
+    const read = decodeDicomSeg(new Uint8Array(dcmjs.data.datasetToBuffer(derived.dataset)), volume, names);
+    expect(read.labels).toEqual(labels);
+    expect(read.segments[0]).toMatchObject({ value: 1, name: "Spleen", type: { value: "78961009", scheme: "SCT" } });
+  });
+});
+
+describe("a segmentation that does not lie on the series is refused, in words that say so", () => {
+  const seg = fixture("seg-reversed.dcm");
+  const axial = seriesVolume("axial");
+
+  test.each([
+    ["another orientation", seriesVolume("sagittal"), /Its frames are turned against the images/],
+    ["other places", seriesVolume("uneven"), /Frame 1 was drawn on another image, in a space of its own/],
+    ["fewer slices", volumeOf([0, 1, 2].map((k) => fixture(`axial-${k}.dcm`))), /Frame 1 lies on none of its 3 slices/],
+  ])("%s", (_, volume, why) => {
+    const message = refusal(seg, volume);
+    expect(message).toMatch(/^other-grid: seg\.dcm doesn't lie on the series\. .* Not loaded; nothing changed\.$/);
+    expect(message).toMatch(why);
+  });
+
+  test("another size", () => {
+    const at = Buffer.from(seg).indexOf(Buffer.from([0x28, 0, 0x11, 0, 0x55, 0x53, 2, 0, 7, 0]));
+    const narrow = seg.slice();
+    narrow[at + 8] = 6;
+    expect(refusal(narrow, axial)).toMatch(/^other-grid: .* 6×5 against 7×5\. Not loaded/);
+  });
+
+  test("a frame that names an image and lies elsewhere by more than 0.001 mm", () => {
+    const shifted = (mm: number) => {
+      const plane = { Rows: 5, Columns: 7, PixelSpacing: [1, 1], ImageOrientationPatient: [1, 0, 0, 0, 1, 0] };
+      return volumeOf([0, 1, 2, 3].map((k) => sourceSlice(k, { ...plane, ImagePositionPatient: [0, mm, 2 * k] })));
+    };
+    const bytes = encode({ volume: shifted(0), labels: emptyLabels(axial).fill(1) });
+    expect(refusal(bytes, shifted(0.0011))).toMatch(/^other-grid: .* Frame 1 lies on none/);
+    expect(decodeDicomSeg(bytes, shifted(0.0009), names).labels.every((value) => value === 1)).toBe(true);
+  });
+
+  test("a volume that is no DICOM series", () => {
+    expect(() => decodeDicomSeg(seg, { ...axial, origin: { kind: "other" } }, names)).toThrow(DicomSegError);
+  });
+});
+
+describe("what is no segmentation that is read is named", () => {
+  const axial = seriesVolume("axial");
+  const file = (attributes: Attributes) => encodeDicomFile(attributes, "1.2.3", "1.2.3");
+  test.each([
+    ["no bytes", new Uint8Array(0), /^empty: /],
+    ["a text", new TextEncoder().encode("no DICOM at all".repeat(20)), /^unsupported: .* no "DICM" at byte 128/],
+    [
+      "an image",
+      fixture("axial-0.dcm"),
+      /^unsupported: .* no DICOM Segmentation\. Choose the one whose modality is SEG/,
+    ],
+    ["a label map", file({ SOPClassUID: "1.2.840.10008.5.1.4.1.1.66.7" }), /^unsupported: .* Label Map Segmentation/],
+    [
+      "another type",
+      file({ SOPClassUID: "1.2.840.10008.5.1.4.1.1.66.4", SegmentationType: "LABELMAP" }),
+      /^unsupported: .*SegmentationType/,
+    ],
+  ])("%s", (_, bytes, message) => {
+    expect(refusal(bytes, axial)).toMatch(message);
+  });
+
+  test("compressed and deflated files", () => {
+    const bytes = encode({ volume: axial, labels: emptyLabels(axial).fill(1) });
+    const at = Buffer.from(bytes).indexOf("1.2.840.10008.1.2.1\0");
+    bytes.set(Buffer.from("1.2.840.10008.1.2.5\0"), at);
+    expect(refusal(bytes, axial)).toMatch(/^unsupported: .* compressed DICOM Segmentation\. Save it uncompressed/);
+  });
+});
+
+/** A label map of the volume's size, or a typed error. */
+function openOrRefuse(bytes: Uint8Array, volume: Volume): string {
+  try {
+    const { labels, segments } = decodeDicomSeg(bytes, volume, names);
+    const known = new Set([0, ...segments.map(({ value }) => value)]);
+    expect(labels.length).toBe(140);
+    expect(labels.every((value) => known.has(value))).toBe(true);
+    return "opened";
+  } catch (error) {
+    if (!(error instanceof ImageFormatError)) throw error;
+    expect(error.message).toMatch(/^seg\.dcm /);
+    return error.code;
+  }
+}
+
+const HOSTILE = ["seg-fractional.dcm", "seg-frames.dcm", "seg-overlap.dcm", "seg-reversed.dcm"] as const;
+const LIES_ON = {
+  "seg-fractional.dcm": "sagittal",
+  "seg-frames.dcm": "enhanced",
+  "seg-overlap.dcm": "oblique",
+  "seg-reversed.dcm": "axial",
+} as const;
+
+test("a segmentation that is cut at any byte is refused", () => {
+  const axial = seriesVolume("axial");
+  const labels = emptyLabels(axial);
+  labels[17] = 1;
+  const files: [Uint8Array, Volume][] = [[encode({ volume: axial, labels }), axial]];
+  for (const name of HOSTILE) files.push([fixture(name), seriesVolume(LIES_ON[name])]);
+  for (const [whole, volume] of files) {
+    expect(openOrRefuse(whole, volume)).toBe("opened");
+    // The byte that makes the pixels' length even holds none of them: without it, all is there.
+    const padding = openOrRefuse(whole.subarray(0, whole.length - 1), volume) === "opened" ? 1 : 0;
+    for (let length = 0; length < whole.length - padding; length++)
+      expect(openOrRefuse(whole.subarray(0, length), volume)).not.toBe("opened");
+  }
+});
+
+test("5,000 mutations give a label map or a reason, each within a second", () => {
+  const rng = Rng.seeded(20261127);
+  const axial = seriesVolume("axial");
+  const own = encode({ volume: axial, labels: emptyLabels(axial).map((_, at) => at % 3) });
+  const files: [Uint8Array, Volume][] = [[own, axial]];
+  for (const name of HOSTILE) files.push([fixture(name), seriesVolume(LIES_ON[name])]);
+  const outcomes = new Map<string, number>();
+  for (let round = 0; round < 5000; round++) {
+    const [whole, volume] = files[round % files.length];
+    let bytes = whole.slice();
+    for (let change = 0; change <= rng.below(3); change++) bytes = mutated(rng, bytes);
+    const started = performance.now();
+    const outcome = openOrRefuse(bytes, volume);
+    expect(performance.now() - started).toBeLessThan(1000);
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+  // Some changes touch a pixel or a name only; were it none or all, the mutations would test nothing.
+  expect(outcomes.get("opened")).toBeGreaterThan(500);
+  for (const code of ["other-grid", "damaged", "cut-short", "bad-header"])
+    expect(outcomes.get(code)).toBeGreaterThan(50);
+});
+
+test("nothing is made of what a header claims: lengths, depth, numbers of frames", () => {
+  const axial = seriesVolume("axial");
+  const sound = encode({ volume: axial, labels: emptyLabels(axial).fill(1) });
+  const sizes = Buffer.from(sound).indexOf(Buffer.from([0x28, 0, 0x10, 0, 0x55, 0x53]));
+  const huge = sound.slice();
+  huge.set([0xff, 0xff], sizes + 8);
+  expect(refusal(huge, axial)).toMatch(/^(cut-short|too-large|other-grid)/);
+  // 100,000 sequences in each other, open.
+  const start = sound.subarray(0, Buffer.from(sound).indexOf(Buffer.from([0x08, 0, 0x05, 0])));
+  const nest = Buffer.from([
+    0x08, 0, 0x15, 0x11, 0x53, 0x51, 0, 0, 255, 255, 255, 255, 0xfe, 0xff, 0, 0xe0, 255, 255, 255, 255,
+  ]);
+  const deep = Buffer.concat([start, ...Array.from({ length: 100_000 }, () => nest)]);
+  expect(refusal(new Uint8Array(deep), axial)).toMatch(/^damaged: .* more than 64 sequences/);
+  // Two million empty items.
+  const open = nest.subarray(0, 12);
+  const items = Buffer.alloc(8 * 2_000_000);
+  for (let at = 0; at < items.length; at += 8) items.set([0xfe, 0xff, 0, 0xe0], at);
+  expect(refusal(new Uint8Array(Buffer.concat([start, open, items])), axial)).toMatch(
+    /^too-large: .* 1,000,000 DICOM elements/,
+  );
+});
+
+/** As a broken disk or an attacker changes bytes. */
+function mutated(rng: Rng, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const at = rng.below(Math.max(bytes.length, 1));
+  const kind = rng.below(6);
+  if (bytes.length === 0) return bytes;
+  if (kind === 0) bytes[at] ^= 1 << rng.below(8);
+  if (kind === 1) bytes[at] = [0, 1, 0x7f, 0x80, 0xff, 0x5c, 0x20, 0x2d][rng.below(8)];
+  if (kind === 2) return bytes.slice(0, at);
+  if (kind === 3) bytes.copyWithin(at, rng.below(bytes.length), rng.below(bytes.length));
+  if (kind === 4) bytes.fill(0xff, at, at + 1 + rng.below(4));
+  // Digits are what geometry and counts are written with.
+  if (kind === 5) {
+    const digits = Array.from(bytes.keys()).filter((i) => i > 132 && bytes[i] >= 0x30 && bytes[i] <= 0x39);
+    if (digits.length > 0) bytes[digits[rng.below(digits.length)]] = 0x30 + rng.below(10);
+  }
+  return bytes;
+}
