@@ -24,7 +24,11 @@ class FarSide {
 
 function asking() {
   const far = new FarSide();
-  return { far, asker: new Asker(far as unknown as Worker) };
+  const asker = new Asker(far as unknown as Worker);
+  // The image is there already: what is told after that is what the tests are about.
+  asker.use(image, null);
+  far.orders.length = 0;
+  return { far, asker };
 }
 
 const question = (seed: number) => ({ image, annotation: new Uint8Array(4), count: 4, seed, step: 0.5 });
@@ -32,8 +36,6 @@ const soon = () => new Promise((resolve) => setTimeout(resolve));
 
 test("of several questions only the newest is answered, and those in between are never asked", async () => {
   const { far, asker } = asking();
-  asker.use(image, null);
-  far.orders.length = 0;
   const answers = [asker.ask(question(1)), asker.ask(question(2)), asker.ask(question(3))];
   await soon();
   // The first two were replaced before they could be sent.
@@ -86,7 +88,19 @@ test("features are handed on without an answer, and the model is told of when it
   asker.use(image, features);
   const model = asker.load();
   await soon();
-  expect(far.orders).toMatchObject([{ kind: "image", image }, { kind: "features", features }, { kind: "load" }]);
+  expect(far.orders).toMatchObject([{ kind: "features", features }, { kind: "load" }]);
   far.onmessage({ data: { kind: "loaded", ticket: far.orders[1].ticket, model: MODEL } });
   expect(await model).toEqual(MODEL);
+});
+
+test("an image is sent before the first question on it, and not again", async () => {
+  const { far, asker } = asking();
+  const other: Image = { ...image, data: new Uint8Array(4) };
+  for (const seed of [1, 2]) {
+    const answer = asker.ask({ ...question(seed), image: other });
+    await soon();
+    far.answer(far.orders[far.orders.length - 1]);
+    await answer;
+  }
+  expect(far.orders).toMatchObject([{ kind: "image", image: other }, { seed: 1 }, { seed: 2 }]);
 });

@@ -1,0 +1,74 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { carriedCandidate, insideOnly, startedFrom } from "../../src/app/carry.ts";
+import { slicesTouched } from "../../src/app/open-volume.ts";
+import type { OfferedCandidate } from "../../src/app/worker-messages.ts";
+import { emptyMask } from "../../src/core/index.ts";
+import { BY_HAND, INSIDE, SEGMENTED, takeDelta } from "../../src/project/annotation.ts";
+
+const SIZE = [4, 3, 5] as const;
+
+test("the slices that a change reaches hold all of its voxels, and a change in one slice reaches no other", () => {
+  const runs = fc.tuple(fc.integer({ min: 0, max: 59 }), fc.integer({ min: 1, max: 60 }));
+  fc.assert(
+    fc.property(runs, fc.constantFrom(0 as const, 1 as const, 2 as const), ([start, length], axis) => {
+      const end = Math.min(60, start + length);
+      const { first, last } = slicesTouched([start, end - start, 0, SEGMENTED], axis, SIZE);
+      const places = Array.from({ length: end - start }, (_, i) => {
+        const voxel = start + i;
+        return [voxel % 4, Math.floor(voxel / 4) % 3, Math.floor(voxel / 12)][axis];
+      });
+      expect(first).toBeLessThanOrEqual(Math.min(...places));
+      expect(last).toBeGreaterThanOrEqual(Math.max(...places));
+      if (end - start <= 1) expect([first, last]).toEqual([places[0], places[0]]);
+      if (axis === 2) expect([first, last]).toEqual([Math.min(...places), Math.max(...places)]);
+    }),
+  );
+});
+
+const GRID = { width: 20, height: 20 };
+
+function square(from: number, to: number) {
+  const mask = emptyMask(GRID);
+  for (let y = from; y < to; y++) mask.data.fill(1, y * 20 + from, y * 20 + to);
+  return mask;
+}
+
+const empty = () => ({ ...GRID, data: new Uint8Array(400) });
+
+test("a mask that is carried over adds exactly its pixels, and decides no others", () => {
+  const mask = square(5, 15);
+  const carried = carriedCandidate(mask, empty())!;
+  expect(carried.change).toEqual({ gained: 100, lost: 0 });
+  const delta = takeDelta(empty(), carried.partial, carried.box);
+  for (let run = 0; run < delta.length; run += 4) expect(delta[run + 3]).toBe(SEGMENTED | INSIDE);
+  expect(carriedCandidate(emptyMask(GRID), empty())).toBeNull();
+});
+
+test("the model begins from the middle of the mask and from what is far from it, and never from what a hand drew otherwise", () => {
+  const annotation = empty();
+  annotation.data[10 * 20 + 10] = SEGMENTED | BY_HAND;
+  const started = startedFrom(square(5, 15), annotation);
+  expect(started[10 * 20 + 10]).toBe(SEGMENTED | BY_HAND);
+  expect(started[9 * 20 + 9]).toBe(SEGMENTED | INSIDE);
+  // The mask's own edge is undecided, and so is what is just beyond it.
+  expect(started[5 * 20 + 5]).toBe(0);
+  expect(started[3 * 20 + 10]).toBe(0);
+  expect(started[0]).toBe(SEGMENTED);
+  expect(annotation.data[9 * 20 + 9]).toBe(0);
+});
+
+test("of what the model makes of it only the inside is taken", () => {
+  const partialness = new Uint8Array(400).fill(1);
+  const made: OfferedCandidate = {
+    box: { x: 0, y: 0, ...GRID },
+    partial: { ...GRID, partialness, segmentation: square(4, 14).data },
+    support: 0.5,
+    added: { inside: 1, outside: 2 },
+    change: { gained: 1, lost: 0 },
+  };
+  const taken = insideOnly(made, empty());
+  expect(taken.change).toEqual({ gained: 100, lost: 0 });
+  const after = takeDelta(empty(), taken.partial, taken.box);
+  for (let run = 0; run < after.length; run += 4) expect(after[run + 3]).toBe(SEGMENTED | INSIDE);
+});
