@@ -100,7 +100,7 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
         {plane().letters.right}
       </span>
       <figcaption>
-        {`${plane().name} ${slice() + 1} / ${plane().count}`}
+        {`${plane().name} ${slice() + 1}`}
         <button type="button" class="link" onClick={() => store.lookAt({ plane: plane().name })}>
           Work here
         </button>
