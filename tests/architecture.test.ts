@@ -102,16 +102,18 @@ const manifest: Package = JSON.parse(readFileSync(join(ROOT, "package.json"), "u
 const PUBLIC: Readonly<Record<string, string>> = {
   "./core": `
     Box Grid Image InternalError Mask PartialSegmentation Rng RngState ShapeError Stroke TendrilError UsageError
-    blurredWith boundsOf centreline clipBox components crc32 crop deepest distanceTo emptyMask emptyPartial
-    largestComponent requireSameGrid visitStroke`,
+    blurredWith boundsOf centreline clipBox components crc32 crop deepest depthIn distanceTo emptyMask emptyPartial
+    largestComponent masksBetween requireSameGrid visitStroke`,
   "./image": `
     Affine CaseEncoder CocoImage DatasetCase DecodedSeg DicomCode DicomSegCode DicomSegError DicomSegFile DicomSegIds
-    DicomSegInput DicomSegment DicomSlice ImageFormatCode ImageFormatDetails ImageFormatError IntensityWindow Label
-    LabelMap MaskTarget NiftiFile Nrrd Opened Orientation Origin OutputFile PIXEL_LIMIT PNG_CASES Picture PixelValues
-    START_BYTES Volume VoxelData bidsDerivative checkStart colorOf decodeAny decodeDicomSeg decodeImage decodeJpeg
-    decodeNifti decodeNrrd decodeTiff decodeValues encodeCoco encodeDcmqiMetadata encodeDicomSeg encodeImagePng
-    encodeLabels encodeMaskPng encodeNiftiLabels encodePicture encodeSegNrrd labelMapOf niftiHeaderOf nnunetDataset
-    orientationOf readLabelMap spacingOf targetOf worldOf`,
+    DicomSegInput DicomSegment DicomSlice GrayScale ImageFormatCode ImageFormatDetails ImageFormatError
+    IntensityWindow Label LabelMap MaskTarget NiftiFile Nrrd Opened OpenedGrid Orientation Origin OutputFile
+    PACKED_START_BYTES PIXEL_LIMIT PLANE_NAMES PNG_CASES Picture PixelValues Plane PlaneName START_BYTES SliceSteps
+    Volume Voxel VoxelAxis VoxelData bidsDerivative checkAnyStart checkStart colorOf decodeAny decodeDicomSeg
+    decodeImage decodeJpeg decodeNifti decodeNrrd decodeTiff decodeValues encodeCoco encodeDcmqiMetadata
+    encodeDicomSeg encodeImagePng encodeLabels encodeMaskPng encodeNiftiLabels encodePicture encodeSegNrrd grayScaleOf
+    gridOf isGzip labelMapOf nameFormat niftiHeaderOf niftiSize nnunetDataset orientationOf pixelOf planesOf
+    previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap unionOf`,

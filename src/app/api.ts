@@ -24,7 +24,13 @@ const imageList = z.object({
 
 const sessionReply = z.object({
   writer: z.boolean(),
-  image: z.object({ name: z.string(), width: z.number(), height: z.number(), sha256: z.string() }),
+  image: z.object({
+    name: z.string(),
+    width: z.number(),
+    height: z.number(),
+    depth: z.number().optional(),
+    sha256: z.string(),
+  }),
   actions: z.array(z.unknown()),
   cut: z.number(),
 });
@@ -57,6 +63,13 @@ export class Api {
 
   async file(id: string): Promise<Uint8Array> {
     return new Uint8Array(await (await this.request("GET", `${pathOf(id)}/file`)).arrayBuffer());
+  }
+
+  /** Bytes of the file from `start` to before `end`, or fewer where it ends earlier. */
+  async part(id: string, start: number, end: number): Promise<Uint8Array> {
+    const headers = { range: `bytes=${start}-${end - 1}` };
+    const response = await this.request("GET", `${pathOf(id)}/file`, undefined, undefined, headers);
+    return new Uint8Array(await response.arrayBuffer());
   }
 
   async session(id: string): Promise<Session> {
@@ -98,8 +111,14 @@ export class Api {
     return data;
   }
 
-  private async request(method: string, path: string, body?: BodyInit, type = "text/plain"): Promise<Response> {
-    const headers: Record<string, string> = { "x-tendril-token": this.token };
+  private async request(
+    method: string,
+    path: string,
+    body?: BodyInit,
+    type = "text/plain",
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    const headers: Record<string, string> = { "x-tendril-token": this.token, ...more };
     if (body !== undefined) headers["content-type"] = type;
     const response = await fetch(path, {
       method,

@@ -6,6 +6,8 @@ import { Gallery } from "./gallery.tsx";
 import { createHand } from "./hand.ts";
 import { KeySheet } from "./key-sheet.tsx";
 import { listen, type Page } from "./keys.ts";
+import { SidePlanes } from "./side-planes.tsx";
+import { SliceBar } from "./slice-bar.tsx";
 import { Stage } from "./stage.tsx";
 import type { Store } from "./store.ts";
 
@@ -28,6 +30,8 @@ export function App({ store }: { readonly store: Store }) {
       classList={{
         bare: !store.settings.arePanelsShown(),
         dropping: isDropping(),
+        volume: isVolume(store),
+        "with-planes": isVolume(store) && store.settings.arePlanesShown(),
         "by-keyboard": isByKeyboard() || hand.isKeyboard(),
       }}
     >
@@ -40,6 +44,16 @@ export function App({ store }: { readonly store: Store }) {
         </Show>
         <Instead page={page} />
       </main>
+      <Show when={store.slicing()}>
+        {(slicing) => (
+          <>
+            <SliceBar page={page} slicing={slicing()} />
+            <Show when={store.settings.arePlanesShown()}>
+              <SidePlanes store={store} slicing={slicing()} />
+            </Show>
+          </>
+        )}
+      </Show>
       <Gallery store={store} />
       <StatusLine store={store} hand={hand} />
       <KeySheet store={store} />
@@ -50,7 +64,7 @@ export function App({ store }: { readonly store: Store }) {
         ref={chooser}
         hidden
         type="file"
-        accept="image/png"
+        accept="image/png,.nii,.gz"
         multiple
         onChange={(event) => {
           void store.addFiles([...(event.currentTarget.files ?? [])]);
@@ -74,7 +88,7 @@ function Instead({ page }: { readonly page: Page }) {
             <button type="button" onClick={() => page.chooseFiles()}>
               Choose images
             </button>
-            <p class="small">Gray PNG, 8 or 16 bits; color becomes luminance.</p>
+            <p class="small">NIfTI volumes, and PNG in 8 or 16 bits; color becomes luminance.</p>
             <p class="small">{`They are kept in ${store.list().folder}.`}</p>
           </div>
         </div>
@@ -135,7 +149,12 @@ function isSlow(store: Store): boolean {
 
 function opening(store: Store): string | null {
   const state = store.page();
-  return state.kind === "opening" ? state.name : null;
+  return state.kind === "opening" && !state.preview ? state.name : null;
+}
+
+/** Open, or on its way with a first picture, which then stays where it is. */
+function isVolume(store: Store): boolean {
+  return store.slicing() !== null || store.firstPicture() !== null;
 }
 
 function refusal(store: Store): string | null {

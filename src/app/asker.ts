@@ -1,12 +1,15 @@
-/** The page's side of the worker: opens images and asks for candidates; of several questions only the newest is answered. */
+/** The page's side of the worker that proposes: asks for candidates; of several questions only the newest is answered. */
 import { type Image, TendrilError } from "../core/index.ts";
 import type { ImageFeatures } from "../model/propose.ts";
-import type { Level } from "./pyramid.ts";
 import type { Answer, ModelFacts, OfferedCandidate, Order } from "./worker-messages.ts";
 
 export interface Question {
+  /** Sent when it is another one than the last time. */
+  readonly image: Image;
   /** The annotation's data, one byte a pixel; copied. */
   readonly annotation: Uint8Array;
+  /** Whether what in it is not by hand was taken by the annotator (default), and not only supposed. */
+  readonly isTaken?: boolean;
   readonly count: number;
   readonly seed: number;
   /** How much of what is left to add, (0, 1]. */
@@ -14,7 +17,10 @@ export interface Question {
 }
 
 export interface Offer {
-  readonly model: ModelFacts;
+  /** Null where nothing is the model's. */
+  readonly model: ModelFacts | null;
+  /** The slice whose mask it began from. */
+  readonly carriedFrom?: number;
   readonly seed: number;
   readonly step: number;
   /** Whether the image's features were used. */
@@ -22,7 +28,7 @@ export interface Offer {
   readonly candidates: readonly OfferedCandidate[];
 }
 
-/** The worker could not open the file or propose; the message says what and what to do. */
+/** A worker could not read a file, propose or learn; the message says what and what to do. */
 export class WorkerError extends TendrilError {}
 
 const OTHER_ANSWER = new WorkerError("defect", "The worker answered something else than was asked.");
@@ -32,6 +38,8 @@ export class Asker {
   private readonly waiting = new Map<number, { done(answer: Answer): void; failed(error: Error): void }>();
   private ticket = 0;
   private newest = 0;
+  /** What the worker has. */
+  private image: Image | null = null;
   private working: Promise<unknown> = Promise.resolve();
 
   constructor(worker: Worker) {
@@ -47,26 +55,18 @@ export class Asker {
     return answer.model;
   }
 
-  /** Features of the open image for the proposals to come; null for none. */
-  use(features: ImageFeatures | null): void {
+  /** Features of an image for the proposals on it to come; null for none. */
+  use(image: Image, features: ImageFeatures | null): void {
+    this.hold(image);
     const order: Order = { kind: "features", ticket: ++this.ticket, features };
     this.worker.postMessage(order);
-  }
-
-  /** @throws {WorkerError} when the bytes are no image that can be opened */
-  async open(name: string, bytes: Uint8Array): Promise<{ image: Image; levels: readonly Level[] }> {
-    this.drop();
-    const order: Order = { kind: "open", ticket: ++this.ticket, name, bytes };
-    const answer = await this.order(order, [bytes.buffer]);
-    if (answer.kind !== "opened") throw OTHER_ANSWER;
-    return answer;
   }
 
   /**
    * @returns candidates, or null when a newer question or another image made this one stale
    * @throws {WorkerError} when there is no model or it failed
    */
-  async ask({ annotation, count, seed, step }: Question): Promise<Offer | null> {
+  async ask({ image, annotation, isTaken = true, count, seed, step }: Question): Promise<Offer | null> {
     const mine = ++this.newest;
     // One question at a time: a newer one waits for the running one and replaces those that wait.
     while (this.newest === mine) {
@@ -75,7 +75,16 @@ export class Asker {
       if (before === this.working) break;
     }
     if (mine !== this.newest) return null;
-    const order: Order = { kind: "propose", ticket: ++this.ticket, annotation: annotation.slice(), count, seed, step };
+    this.hold(image);
+    const order: Order = {
+      kind: "propose",
+      ticket: ++this.ticket,
+      annotation: annotation.slice(),
+      isTaken,
+      count,
+      seed,
+      step,
+    };
     const asked = this.order(order, [order.annotation.buffer]);
     this.working = asked.catch(() => undefined);
     const answer = await asked;
@@ -87,6 +96,13 @@ export class Asker {
   /** Nobody waits any more for what has been asked. */
   drop(): void {
     this.newest++;
+  }
+
+  private hold(image: Image): void {
+    if (image === this.image) return;
+    this.image = image;
+    const order: Order = { kind: "image", ticket: ++this.ticket, image };
+    this.worker.postMessage(order);
   }
 
   private order(order: Order, transfer: Transferable[]): Promise<Answer> {

@@ -1,10 +1,12 @@
 /** What stands around the image: the bar above it, the tools at its left, and the line below it. */
 import { createEffect, createSignal, For, onCleanup, Show } from "solid-js";
+import { voxelAt, worldOf } from "../image/index.ts";
 import type { Hand } from "./hand.ts";
 import { Icon, type IconName } from "./icons.tsx";
 import { ACTIONS, type KeyAction, type Page, tooltipOf } from "./keys.ts";
 import type { OpenImage } from "./open-image.ts";
 import type { Store } from "./store.ts";
+import { unitOf } from "./volume-window.ts";
 
 export function TopBar({ page }: { readonly page: Page }) {
   const { store } = page;
@@ -117,7 +119,7 @@ export function StatusLine({ store, hand }: { readonly store: Store; readonly ha
   return (
     <footer class="status">
       <Show when={store.openImage()} fallback={<span class="position" />}>
-        {(open) => <span class="position">{positionWords(open(), store, hand)}</span>}
+        <span class="position">{positionWords(store, hand)}</span>
       </Show>
       <Notice store={store} />
       <Show when={store.openImage()}>{(open) => <WindowWords store={store} open={open()} />}</Show>
@@ -194,7 +196,8 @@ function WindowWords({ store, open }: { readonly store: Store; readonly open: Op
   };
   const words = () => {
     const { low, high } = settings.window();
-    return `W ${Math.round(high - low)} L ${Math.round((low + high) / 2)}`;
+    const { offset, step } = open.volume?.scale ?? { offset: 0, step: 1 };
+    return `W ${numberWords((high - low) * step)} L ${numberWords(offset + ((low + high) / 2) * step)}`;
   };
   return (
     <span class="window" title="Window and level: hold W and drag, or Alt+1 to 4">
@@ -206,13 +209,34 @@ function WindowWords({ store, open }: { readonly store: Store; readonly open: Op
   );
 }
 
-function positionWords(open: OpenImage, store: Store, hand: Hand): string {
+function positionWords(store: Store, hand: Hand): string {
   store.revision();
-  const { width, height, data } = open.image;
+  const sheet = store.sheet();
+  if (!sheet) return "";
+  const { width, height } = sheet;
   const at = hand.position();
   const [x, y] = at ? [Math.round(at[0]), Math.round(at[1])] : [-1, -1];
-  if (x < 0 || y < 0 || x >= width || y >= height) return `${width} × ${height}`;
-  return `${x}, ${y} · ${data[y * width + x]}`;
+  const slicing = store.slicing();
+  if (x < 0 || y < 0 || x >= width || y >= height)
+    return slicing ? slicing.volume.volume.size.join(" × ") : `${width} × ${height}`;
+  if (!slicing) return `${x}, ${y} · ${sheet.image.data[y * width + x]}`;
+  const { volume, plane, slice } = slicing;
+  const voxel = voxelAt(plane, slice, [x, y]);
+  const unit = unitOf(volume.volume, volume.scale);
+  return `${placeWords(worldOf(volume.volume.toWorld, voxel))} · ${numberWords(volume.intensityAt(voxel))}${unit}`;
+}
+
+/** "L 12.3  A 40.1  S 8.0 mm": where in the patient, from the origin of its coordinates. */
+function placeWords(world: readonly number[]): string {
+  const sides = ["LR", "PA", "IS"];
+  const words = world.map((value, axis) => `${sides[axis][value < 0 ? 0 : 1]} ${Math.abs(value).toFixed(1)}`);
+  return `${words.join("  ")} mm`;
+}
+
+/** Whole numbers as they are, others with three digits that count. */
+export function numberWords(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 1000) return `${Math.round(value)}`;
+  return `${Number(value.toPrecision(3))}`;
 }
 
 function canUndo(store: Store): boolean {

@@ -1,6 +1,5 @@
 /** Strokes and the pen's cursor on a canvas. Inside is azure, solid and "+"; outside amber, dashed and "−"; both cased. */
-import type { Change, History, Mark } from "../project/annotation.ts";
-import { BY_HAND, INSIDE } from "../project/annotation.ts";
+import { type Annotation, BY_HAND, type Change, type DrawnChange, INSIDE, type Mark } from "../project/annotation.ts";
 import type { LiveStroke } from "./hand.ts";
 import { AMBER, AZURE } from "./styles.ts";
 import { type Point, toScreen, type View } from "./view.ts";
@@ -28,9 +27,13 @@ export interface Trace {
   readonly pieces: readonly (readonly Point[])[];
 }
 
-/** The scribbles in effect, without the parts that later strokes have replaced. */
-export function tracesOf({ annotation, done }: History): Trace[] {
-  const lastTake = done.findLastIndex(({ kind }) => kind === "take");
+/**
+ * The scribbles in effect, without the parts that later strokes have replaced.
+ *
+ * @param done  changes of the image or slice that `annotation` is of
+ */
+export function tracesOf(annotation: Annotation, done: readonly Change[]): Trace[] {
+  const lastTake = done.findLastIndex(({ kind }) => kind === "take" || kind === "carry");
   return done.flatMap((change, i) => {
     if (change.kind !== "scribble") return [];
     const pieces = piecesOf(change, annotation.data, annotation);
@@ -39,7 +42,7 @@ export function tracesOf({ annotation, done }: History): Trace[] {
 }
 
 function piecesOf(
-  { stroke, mark }: Exclude<Change, { kind: "take" }>,
+  { stroke, mark }: DrawnChange,
   data: Uint8Array,
   { width, height }: { width: number; height: number },
 ): Point[][] {
@@ -73,13 +76,19 @@ export function drawLive(
   view: View,
 ): void {
   const path = pathOf(points, view);
+  // The pen is round in pixels: where those are not square it is drawn tall or flat.
+  const { aspect } = view;
+  const square = new Path2D();
+  square.addPath(path, new DOMMatrix([1, 0, 0, 1 / aspect, 0, 0]));
+  context.save();
+  context.scale(1, aspect);
   context.lineCap = "round";
   context.lineJoin = "round";
   context.globalAlpha = kind === "scribble" ? 0.3 : 0.5;
   context.lineWidth = Math.max(1, width * view.scale);
   context.strokeStyle = kind === "erase" ? "#e8eaed" : colorOf(mark);
-  context.stroke(path);
-  context.globalAlpha = 1;
+  context.stroke(square);
+  context.restore();
   if (kind === "scribble") strokeCased(context, path, mark, width * view.scale);
 }
 
@@ -88,12 +97,13 @@ export function drawCursor(
   context: CanvasRenderingContext2D,
   at: Point,
   diameter: number,
+  aspect: number,
   { kind, mark }: { kind: LiveStroke["kind"]; mark: Mark },
 ): void {
   const [x, y] = at;
   const radius = diameter / 2;
   const ring = new Path2D();
-  if (radius >= SMALLEST_RING) ring.arc(x, y, radius, 0, 2 * Math.PI);
+  if (radius >= SMALLEST_RING) ring.ellipse(x, y, radius, radius * aspect, 0, 0, 2 * Math.PI);
   else {
     for (const [dx, dy] of [
       [1, 0],

@@ -15,6 +15,7 @@ import {
   tileKind,
 } from "./offer-raster.ts";
 import type { OpenImage } from "./open-image.ts";
+import type { Sheet as Worked } from "./sheet.ts";
 import { StepDial } from "./step-dial.tsx";
 import { STEPS } from "./steps.ts";
 import type { Store } from "./store.ts";
@@ -44,8 +45,8 @@ export function Gallery({ store }: { readonly store: Store }) {
   const [tileSize, setTileSize] = createSignal<Grid>({ width: 160, height: 120 });
   const sheet = createMemo(() => {
     const offer = store.offer();
-    const open = store.openImage();
-    return offer && open ? sheetOf(offer, open, tileSize(), store.settings.window()) : null;
+    const worked = store.sheet();
+    return offer && worked ? sheetOf(offer, worked, tileSize(), store.settings.window()) : null;
   });
 
   return (
@@ -123,11 +124,13 @@ function Tile(props: {
   const { store } = props;
   const candidate = () => props.offer.candidates[props.place];
   const count = () => props.offer.candidates.length;
-  const inside = store.openImage()?.inside ?? 0;
+  const open = store.openImage();
+  const inside = open ? store.insideOn(open) : 0;
   const change = () => changeWords(candidate().change, inside);
   const place = () => placeWords(props.sheet.members, props.sheet.taken, props.sheet.raster, props.place, count());
   const odds = () => {
-    const { answers } = props.offer.model;
+    if (candidate().isCarried) return `mask of slice ${props.offer.carriedFrom! + 1}`;
+    const { answers } = props.offer.model!;
     return `${Math.max(1, Math.round(candidate().support * answers))} of ${answers} answers`;
   };
 
@@ -152,7 +155,7 @@ function Tile(props: {
         type="button"
         class="tile"
         classList={{ previewed: store.previewed() === props.place }}
-        title={`Take it (${props.place + 1}). ${odds()} of the model agree on it.`}
+        title={`Take it (${props.place + 1}). ${candidate().isCarried ? `It is the ${odds()}.` : `${odds()} of the model agree on it.`}`}
         onClick={() => store.take(props.place)}
         onPointerEnter={() => store.preview(props.place)}
         onPointerLeave={() => store.preview(null)}
@@ -163,7 +166,7 @@ function Tile(props: {
         <span class="caption">
           <kbd>{props.place + 1}</kbd>
           <span class="change">{change()}</span>
-          <span class="place">{place()}</span>
+          <span class="place">{candidate().isCarried ? "carried" : place()}</span>
         </span>
         <span class="odds">{odds()}</span>
         <span class="support" aria-hidden="true">
@@ -190,21 +193,21 @@ function failure(store: Store): string | null {
 
 function sheetOf(
   { candidates }: Offer,
-  open: OpenImage,
+  worked: Worked,
   tile: Grid,
   { low, high }: { low: number; high: number },
 ): Sheet {
-  const { annotation } = open.history;
-  const crop = cropOf(candidates, annotation, tile.width / tile.height);
+  const { annotation } = worked;
+  const crop = cropOf(candidates, annotation, (worked.aspect * tile.width) / tile.height);
   const raster = {
     width: Math.max(1, Math.round(tile.width * devicePixelRatio)),
     height: Math.max(1, Math.round(tile.height * devicePixelRatio)),
   };
   // The halving whose pixels are about a tile's pixels: nearest neighbours in the image itself would flicker.
   const halvings = Math.max(0, Math.floor(Math.log2(crop.width / raster.width)));
-  const index = Math.min(open.levels.length - 1, halvings);
-  const level = open.levels[index];
-  const gray = sampleCrop(open.image, crop, raster, (x, y) => {
+  const index = Math.min(worked.levels.length - 1, halvings);
+  const level = worked.levels[index];
+  const gray = sampleCrop(worked, crop, raster, (x, y) => {
     const value = level.data[(y >> index) * level.width + (x >> index)];
     return Math.min(255, Math.max(0, (255 * (value - low)) / (high - low)));
   });

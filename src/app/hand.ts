@@ -74,12 +74,12 @@ export function createHand(store: Store) {
 
   /** Moves the keyboard's cursor; it starts in the middle of what is on the screen. */
   function move(dx: number, dy: number, middle: Point): void {
-    const open = store.openImage();
-    if (!open) return;
+    const sheet = store.sheet();
+    if (!sheet) return;
     setKeyboard(true);
     const [x, y] = position() ?? middle;
     const clamp = (value: number, size: number) => Math.min(size - 1, Math.max(0, Math.round(value)));
-    const next: Point = [clamp(x + dx, open.image.width), clamp(y + dy, open.image.height)];
+    const next: Point = [clamp(x + dx, sheet.width), clamp(y + dy, sheet.height)];
     setPosition(next);
     extend([next]);
   }

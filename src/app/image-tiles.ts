@@ -2,7 +2,6 @@
 
 import type { Level } from "./pyramid.ts";
 import { levelFor, type View } from "./view.ts";
-import { grayTable, type WindowLevel } from "./window-level.ts";
 
 const TILE = 512;
 /** Squares kept, 1 MB each. */
@@ -12,19 +11,13 @@ const SQUARE_PIXELS_FROM = 3;
 
 export class ImageTiles {
   private readonly tiles = new Map<string, OffscreenCanvas>();
-  private table: Uint32Array;
+  private readonly table: Uint32Array;
   private readonly levels: readonly Level[];
-  private readonly maximum: number;
 
-  constructor(levels: readonly Level[], maximum: number, window: WindowLevel) {
+  /** @param table  RGBA words by intensity, as `grayTable` gives them */
+  constructor(levels: readonly Level[], table: Uint32Array) {
     this.levels = levels;
-    this.maximum = maximum;
-    this.table = grayTable(window, maximum);
-  }
-
-  setWindow(window: WindowLevel): void {
-    this.table = grayTable(window, this.maximum);
-    this.tiles.clear();
+    this.table = table;
   }
 
   /** Draws what of the image is on the canvas; `context` has device pixels as its unit. */
@@ -37,14 +30,15 @@ export class ImageTiles {
     const top = view.y * devicePixels;
     context.imageSmoothingEnabled = view.scale * devicePixels < SQUARE_PIXELS_FROM;
     const step = TILE * pixel;
-    for (let ty = Math.max(0, Math.floor(-top / step)); ty * TILE < level.height && top + ty * step < height; ty++) {
+    const down = step * view.aspect;
+    for (let ty = Math.max(0, Math.floor(-top / down)); ty * TILE < level.height && top + ty * down < height; ty++) {
       for (let tx = Math.max(0, Math.floor(-left / step)); tx * TILE < level.width && left + tx * step < width; tx++) {
         const tile = this.tile(index, tx, ty);
         // Whole device pixels at the seams: fractional edges would let the background shine through.
         const x0 = Math.round(left + tx * step);
-        const y0 = Math.round(top + ty * step);
+        const y0 = Math.round(top + ty * down);
         const x1 = Math.round(left + tx * step + tile.width * pixel);
-        const y1 = Math.round(top + ty * step + tile.height * pixel);
+        const y1 = Math.round(top + ty * down + tile.height * pixel * view.aspect);
         context.drawImage(tile, x0, y0, x1 - x0, y1 - y0);
       }
     }

@@ -3,7 +3,15 @@ import { createEffect, For } from "solid-js";
 import { actions, type KeyAction } from "./keys.ts";
 import type { Store } from "./store.ts";
 
-const GROUPS: readonly KeyAction["group"][] = ["Candidates", "Tools", "History", "Images", "View", "File and help"];
+const GROUPS: readonly KeyAction["group"][] = [
+  "Candidates",
+  "Tools",
+  "History",
+  "Slices",
+  "Images",
+  "View",
+  "File and help",
+];
 
 export function KeySheet({ store }: { readonly store: Store }) {
   const { settings } = store;
@@ -49,5 +57,7 @@ function printed(key: string): string {
     .replace("ArrowRight", "→")
     .replace("ArrowUp", "↑")
     .replace("ArrowDown", "↓")
-    .replace("Escape", "Esc");
+    .replace("Escape", "Esc")
+    .replace("PageUp", "PgUp")
+    .replace("PageDown", "PgDn");
 }

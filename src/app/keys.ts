@@ -11,7 +11,7 @@ export interface Page {
 }
 
 export interface KeyAction {
-  readonly group: "Candidates" | "Tools" | "History" | "Images" | "View" | "File and help";
+  readonly group: "Candidates" | "Tools" | "History" | "Slices" | "Images" | "View" | "File and help";
   /** As they are printed: "Ctrl+Shift+Z", "?", "1". Several do the same. What a mouse does stands here in words. */
   readonly keys: readonly string[];
   readonly label: string;
@@ -68,6 +68,7 @@ export const ACTIONS = {
     run({ store, hand }) {
       if (store.settings.isSheetShown()) store.settings.setSheetShown(false);
       else if (hand.live()) hand.cancel();
+      else if (hand.isKeyboard() && !store.offer()) hand.hover(null);
       else store.closeOffer();
     },
   },
@@ -88,10 +89,21 @@ export const ACTIONS = {
   sizeWheel: { group: "Tools", keys: ["Shift+wheel"], label: "Size of the pen" },
   cursor: {
     group: "Tools",
-    keys: Object.keys(ARROWS),
-    label: "Move the cursor; Enter begins and ends a stroke",
+    keys: ["ArrowLeft", "ArrowRight"],
+    label: "Move the cursor; Enter begins and ends a stroke, Esc puts the cursor away",
     repeats: true,
     run: (page, key) => moveCursor(page, key, 1),
+  },
+  cursorOrSlice: {
+    group: "Tools",
+    keys: ["ArrowUp", "ArrowDown"],
+    label: "Move the cursor; in a volume where it is away: previous and next slice",
+    repeats: true,
+    run(page, key) {
+      const { store, hand } = page;
+      if (store.slicing() && !hand.isKeyboard()) store.stepSlice(ARROWS[key][1]);
+      else moveCursor(page, key, 1);
+    },
   },
   cursorFar: {
     group: "Tools",
@@ -110,13 +122,48 @@ export const ACTIONS = {
     run: ({ store }) => store.redo(),
   },
 
+  sliceWheel: { group: "Slices", keys: ["wheel"], label: "Previous or next slice" },
+  tenSlices: {
+    group: "Slices",
+    keys: ["PageUp", "PageDown"],
+    label: "Ten slices back or on",
+    repeats: true,
+    run: ({ store }, key) => store.stepSlice(key === "PageUp" ? -10 : 10),
+  },
+  endSlices: {
+    group: "Slices",
+    keys: ["Home", "End"],
+    label: "First or last slice",
+    run: ({ store }, key) => store.stepSlice(key === "Home" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY),
+  },
+  axis: {
+    group: "Slices",
+    keys: ["A"],
+    label: "Next plane: axial, coronal, sagittal",
+    run: ({ store }) => store.nextPlane(),
+  },
+  fill: {
+    group: "Slices",
+    keys: ["I"],
+    label: "Fill between the two nearest slices that are done",
+    run: ({ store }) => store.fill(),
+  },
+  doubtful: {
+    group: "Slices",
+    keys: ["J"],
+    label: "Go to the most doubtful slice",
+    run: ({ store }) => store.goToDoubtful(),
+  },
+
   next: {
     group: "Images",
     keys: ["Enter"],
-    label: "Next image; with the arrow keys' cursor: begin or end a stroke",
+    label: "Slice done, go to the next; on an image: next image; with the arrow keys' cursor: begin or end a stroke",
     run({ store, hand }) {
-      if (!hand.isKeyboard()) store.step(1);
-      else if (hand.live()) hand.end();
+      if (!hand.isKeyboard()) {
+        if (store.slicing()) store.finishSlice();
+        else store.step(1);
+      } else if (hand.live()) hand.end();
       else hand.begin(hand.position()!, hand.modifiers());
     },
   },
@@ -128,7 +175,11 @@ export const ACTIONS = {
   },
   previous: { group: "Images", keys: ["Ctrl+ArrowLeft"], label: "Previous image", run: ({ store }) => store.step(-1) },
 
-  zoomWheel: { group: "View", keys: ["wheel", "Ctrl+wheel", "pinch"], label: "Zoom at the cursor" },
+  zoomWheel: {
+    group: "View",
+    keys: ["wheel", "Ctrl+wheel", "pinch"],
+    label: "Zoom at the cursor; in a volume with Ctrl",
+  },
   zoomIn: {
     group: "View",
     keys: ["Ctrl+ArrowUp"],
@@ -178,11 +229,19 @@ export const ACTIONS = {
     release: ({ hand }) => hand.setWindowHeld(false),
   },
   ...Object.fromEntries(
-    ["full range", "without the darkest and brightest 1 %", "what is dark", "what is bright"].map((name, place) => [
-      `preset${place + 1}`,
-      presetAction(`Alt+${place + 1}`, place, `Window: ${name}`),
-    ]),
+    [
+      "full range; in CT soft tissue",
+      "without the darkest and brightest 1 %; in CT lung",
+      "what is dark; in CT bone",
+      "what is bright; in CT brain",
+    ].map((name, place) => [`preset${place + 1}`, presetAction(`Alt+${place + 1}`, place, `Window: ${name}`)]),
   ),
+  planes: {
+    group: "View",
+    keys: ["T"],
+    label: "Hide or show the other two planes of a volume",
+    run: ({ store: { settings } }) => settings.setPlanesShown(!settings.arePlanesShown()),
+  },
   panels: {
     group: "View",
     keys: ["\\"],
@@ -320,8 +379,8 @@ function middleOf({ settings }: Store): Point {
 }
 
 function resize({ store }: Page, steps: number): void {
-  const open = store.openImage();
-  if (open) store.settings.resize(steps, open.image);
+  const sheet = store.sheet();
+  if (sheet) store.settings.resize(steps, sheet);
 }
 
 function zoom({ store }: Page, factor: number): void {
@@ -330,6 +389,6 @@ function zoom({ store }: Page, factor: number): void {
 }
 
 function fit({ store }: Page): void {
-  const open = store.openImage();
-  if (open) store.settings.setView(fitView(open.image, store.settings.screen()));
+  const sheet = store.sheet();
+  if (sheet) store.settings.setView(fitView(sheet, store.settings.screen()));
 }

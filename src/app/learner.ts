@@ -6,7 +6,7 @@ import type { Lesson } from "./worker-messages.ts";
 
 /** Images whose features are kept, half a megabyte each. */
 const KEPT = 32;
-/** Nothing is fetched or computed for an image that was only leafed past, milliseconds. */
+/** Nothing is done for an image that was only leafed past, milliseconds. */
 const SETTLED = 700;
 
 export class Learner {
@@ -20,11 +20,12 @@ export class Learner {
   }
 
   /**
-   * @param name  tells images apart: the SHA-256 of the file
-   * @returns     the image's features, or null when `stop` or another image came first
+   * @param name     tells images apart: the SHA-256 of the file, and the slice
+   * @param settled  milliseconds before anything is fetched or computed
+   * @returns        the image's features, or null when `stop` or another image came first
    * @throws {WorkerError} when they could not be computed
    */
-  async learn(name: string, image: Image): Promise<ImageFeatures | null> {
+  async learn(name: string, image: Image, settled = SETTLED): Promise<ImageFeatures | null> {
     this.stop();
     const known = this.known.get(name);
     if (known) return known;
@@ -41,7 +42,7 @@ export class Learner {
         worker.onmessage = ({ data }: MessageEvent<Lesson>) => end(data);
         worker.onerror = ({ message }) => end({ kind: "failed", code: "defect", message });
         worker.postMessage(image);
-      }, SETTLED);
+      }, settled);
       this.stopRunning = () => end(null);
     });
     if (lesson === null) return null;

@@ -1,9 +1,10 @@
-/** Starts the page: the token from the address, a name for this tab, the worker, and what is shown. */
+/** Starts the page: the token from the address, a name for this tab, the workers, and what is shown. */
 import { render } from "solid-js/web";
 import { Api } from "./api.ts";
 import { App } from "./app.tsx";
 import { Asker } from "./asker.ts";
 import { Learner } from "./learner.ts";
+import { Reader } from "./reader.ts";
 import { createStore } from "./store.ts";
 import "./style.css";
 
@@ -41,7 +42,14 @@ const token = takeToken() ?? sessionStorage.getItem("token") ?? "";
 const worker = new Worker(new URL("./propose-worker.ts", import.meta.url), { type: "module", name: "proposals" });
 const startLearning = () =>
   new Worker(new URL("./learn-worker.ts", import.meta.url), { type: "module", name: "learning" });
-const store = createStore(new Api(token, await nameTab()), new Asker(worker), new Learner(startLearning));
+const startReading = () =>
+  new Worker(new URL("./read-worker.ts", import.meta.url), { type: "module", name: "reading" });
+const store = createStore(
+  new Api(token, await nameTab()),
+  new Reader(startReading),
+  new Asker(worker),
+  new Learner(startLearning),
+);
 
 window.addEventListener("hashchange", () => {
   const renewed = takeToken();

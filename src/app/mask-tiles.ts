@@ -88,7 +88,9 @@ export class MaskTiles {
   ): void {
     const index = levelFor(view, devicePixels, 16);
     const pixel = view.scale * devicePixels * 2 ** index;
+    const { aspect } = view;
     const step = TILE * pixel;
+    const down = step * aspect;
     const [left, top] = [view.x * devicePixels, view.y * devicePixels];
     const columns = Math.ceil(this.grid.width / 2 ** index / TILE);
     const rows = Math.ceil(this.grid.height / 2 ** index / TILE);
@@ -97,26 +99,29 @@ export class MaskTiles {
     const stripes = context.createPattern(stripeCell(this.style.lostStripes, devicePixels), "repeat")!;
     context.save();
     context.imageSmoothingEnabled = false;
-    for (let ty = Math.max(0, Math.floor(-top / step)); ty < rows && top + ty * step < context.canvas.height; ty++) {
+    for (let ty = Math.max(0, Math.floor(-top / down)); ty < rows && top + ty * down < context.canvas.height; ty++) {
       for (
         let tx = Math.max(0, Math.floor(-left / step));
         tx < columns && left + tx * step < context.canvas.width;
         tx++
       ) {
         const tile = this.tile(index, tx, ty);
-        context.setTransform(pixel, 0, 0, pixel, left + tx * step, top + ty * step);
+        context.setTransform(pixel, 0, 0, pixel * aspect, left + tx * step, top + ty * down);
         if (parts.fill && tile.fill) context.drawImage(tile.fill, 0, 0);
-        const onScreen = new DOMMatrix([1 / pixel, 0, 0, 1 / pixel, -tx * TILE, -ty * TILE]);
+        const onScreen = new DOMMatrix([1 / pixel, 0, 0, 1 / (pixel * aspect), -tx * TILE, -ty * TILE]);
         if (parts.fill && tile.dotted) fillWith(context, tile.dotted, dots, onScreen);
         if (parts.fill && tile.striped) fillWith(context, tile.striped, stripes, onScreen);
-        if (parts.line) this.strokeOutlines(context, tile, devicePixels / pixel);
+        // Lines are as wide in both directions: it is their path that is stretched where pixels are not square.
+        context.setTransform(pixel, 0, 0, pixel, left + tx * step, top + ty * down);
+        if (parts.line) this.strokeOutlines(context, tile, devicePixels / pixel, aspect);
       }
     }
     context.restore();
   }
 
   /** @param unit  one CSS pixel in level pixels */
-  private strokeOutlines(context: CanvasRenderingContext2D, { inside, outside, lost }: Tile, unit: number): void {
+  private strokeOutlines(context: CanvasRenderingContext2D, tile: Tile, unit: number, aspect: number): void {
+    const [inside, outside, lost] = [tile.inside, tile.outside, tile.lost].map((path) => stretched(path, aspect));
     context.lineCap = "square";
     if (outside) {
       context.lineWidth = unit;
@@ -178,6 +183,13 @@ export class MaskTiles {
     canvas.getContext("2d")!.putImageData(pixels, 0, 0);
     return canvas;
   }
+}
+
+function stretched(path: Path2D | null, aspect: number): Path2D | null {
+  if (path === null || aspect === 1) return path;
+  const tall = new Path2D();
+  tall.addPath(path, new DOMMatrix([1, 0, 0, aspect, 0, 0]));
+  return tall;
 }
 
 /** One cell of the pattern of dots, in staggered rows. */

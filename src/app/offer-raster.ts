@@ -99,6 +99,21 @@ export function sampleCrop(
   return values;
 }
 
+/** Share of all that would be inside on which the candidates disagree, 0 to 1; 0 for fewer than two. */
+export function disagreementOf(candidates: readonly Candidate[], annotation: Annotation): number {
+  if (candidates.length < 2) return 0;
+  const area = unionOf(candidates);
+  const members = membersOf(candidates, annotation, area, area);
+  const full = 2 ** candidates.length - 1;
+  let [all, disputed] = [0, 0];
+  for (const bits of members) {
+    if (bits === 0) continue;
+    all++;
+    if (bits !== full) disputed++;
+  }
+  return all === 0 ? 0 : disputed / all;
+}
+
 /** What the pixel becomes when the candidate is taken (an annotation's byte); beyond its box that is what it is already. */
 export function valueAfter({ box, partial }: Candidate, annotation: Annotation, x: number, y: number): number {
   const value = annotation.data[y * annotation.width + x];

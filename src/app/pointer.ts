@@ -9,7 +9,8 @@ const MIDDLE = 1;
 const RIGHT = 2;
 /** Bit of a pen's eraser end in `buttons`. */
 const ERASER_END = 32;
-/** Zoom for one notch of a wheel (100 units); a pinch on a touch pad sends many small ones. */
+/** Units of one notch of a wheel, and zoom for one unit; a pinch on a touch pad sends many small ones. */
+const NOTCH = 100;
 const WHEEL_ZOOM = 0.0022;
 const PINCH_ZOOM = 0.01;
 /** A drag of this many pixels changes window or level by the whole range. */
@@ -24,6 +25,7 @@ type Gesture =
 export function listenToPointer(canvas: HTMLCanvasElement, stage: HTMLElement, store: Store, hand: Hand): void {
   const { settings } = store;
   const fingers = new Map<number, Point>();
+  const slicesOf = wheelSteps();
   let gesture: Gesture | null = null;
 
   const at = (event: MouseEvent): Point => {
@@ -99,12 +101,14 @@ export function listenToPointer(canvas: HTMLCanvasElement, stage: HTMLElement, s
     "wheel",
     (event) => {
       event.preventDefault();
-      const open = store.openImage();
-      if (!open) return;
+      const sheet = store.sheet();
+      // A slice that changes under a stroke would get the rest of it.
+      if (!sheet || gesture) return;
       // Browsers turn Shift+wheel sideways.
       const amount = event.deltaY || event.deltaX;
       const units = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? amount * 33 : amount;
-      if (event.shiftKey && !event.ctrlKey) settings.resize(units > 0 ? -1 : 1, open.image);
+      if (event.shiftKey && !event.ctrlKey) settings.resize(units > 0 ? -1 : 1, sheet);
+      else if (sheet.place && !event.ctrlKey) store.stepSlice(slicesOf(units));
       else {
         const isPinch = event.ctrlKey && Math.abs(units) < 50;
         store.zoom(Math.exp(-units * (isPinch ? PINCH_ZOOM : WHEEL_ZOOM)), at(event));
@@ -129,7 +133,23 @@ function modifiersOf(event: PointerEvent): Modifiers {
 
 function dragWindow({ settings, openImage }: Store, [dx, dy]: Point): void {
   const open = openImage();
-  if (open) settings.setWindow((window) => adjust(window, dx / WINDOW_DRAG, -dy / WINDOW_DRAG, open.image.maximum));
+  if (open) settings.setWindow((window) => adjust(window, dx / WINDOW_DRAG, -dy / WINDOW_DRAG, open.range));
+}
+
+/** Turns of a wheel to whole slices: one a notch, and one for as many of a touch pad's small turns as make a notch. */
+function wheelSteps(): (units: number) => number {
+  let rest = 0;
+  return (units) => {
+    // A wheel's notch is a step whatever the system makes of it.
+    if (Math.abs(units) >= NOTCH / 2) {
+      rest = 0;
+      return Math.sign(units);
+    }
+    rest += units;
+    const steps = Math.trunc(rest / (NOTCH / 2));
+    rest -= steps * (NOTCH / 2);
+    return steps;
+  };
 }
 
 /** The middle of two fingers and how far they are apart. */

@@ -1,13 +1,10 @@
-/** The page's worker: holds the open image and the model, decodes files and proposes candidates, so that drawing never waits. */
-
+/** The page's worker: holds the image that is worked on and the model, and proposes candidates, so that drawing never waits. */
 import type { Image } from "../core/index.ts";
 import { InternalError, Rng, TendrilError } from "../core/index.ts";
 import { webRuntime } from "../engine/runtime-web.ts";
-import { decodeImage } from "../image/index.ts";
 import { createProposer, type ImageFeatures, type Proposer } from "../model/propose.ts";
 import { type Annotation, byHandOf, changeOfInside, partialOf } from "../project/annotation.ts";
 import { fetchModel } from "./model-files.ts";
-import { buildPyramid } from "./pyramid.ts";
 import type { Answer, ModelFacts, Order } from "./worker-messages.ts";
 
 /** More threads than this made the small network slower. */
@@ -25,8 +22,10 @@ let loaded: Promise<Loaded> | null = null;
 
 self.onmessage = async ({ data: order }: MessageEvent<Order>) => {
   try {
-    if (order.kind === "open") open(order);
-    else if (order.kind === "features") features = order.features;
+    if (order.kind === "image") {
+      image = order.image;
+      features = null;
+    } else if (order.kind === "features") features = order.features;
     else if (order.kind === "load") answer({ kind: "loaded", ticket: order.ticket, model: (await load()).facts });
     else await propose(order);
   } catch (error) {
@@ -36,30 +35,19 @@ self.onmessage = async ({ data: order }: MessageEvent<Order>) => {
   }
 };
 
-function open({ ticket, name, bytes }: Extract<Order, { kind: "open" }>): void {
-  image = null;
-  features = null;
-  image = decodeImage(bytes, name);
-  const levels = buildPyramid({ ...image, data: image.data.slice() });
-  // The pyramid's first level is the page's copy of the image.
-  const copy: Image = { ...image, data: levels[0].data };
-  answer(
-    { kind: "opened", ticket, image: copy, levels },
-    levels.map(({ data }) => data.buffer),
-  );
-}
-
 async function propose(order: Extract<Order, { kind: "propose" }>): Promise<void> {
-  if (!image) throw new InternalError("The worker was asked for candidates before it had an image.");
+  // Taken now: while the model is loaded another image may come.
+  const [shown, used] = [image, features];
+  if (!shown) throw new InternalError("The worker was asked for candidates before it had an image.");
   const { ticket, count, seed, step } = order;
-  const annotation: Annotation = { width: image.width, height: image.height, data: order.annotation };
-  const used = features;
+  const annotation: Annotation = { width: shown.width, height: shown.height, data: order.annotation };
   const { proposer, facts } = await load();
-  const proposed = await proposer.propose(image, partialOf(annotation), {
+  const proposed = await proposer.propose(shown, partialOf(annotation), {
     count,
     rng: Rng.seeded(seed),
     step,
     byHand: byHandOf(annotation),
+    isTaken: order.isTaken,
     ...(used ? { features: used } : {}),
   });
   const candidates = proposed.map((candidate) => ({ ...candidate, change: changeOfInside(annotation, candidate) }));

@@ -29,8 +29,9 @@ export function createSettings() {
   const [isPeeking, setPeeking] = createSignal(false);
   const [parts, setParts] = createSignal<OverlayParts>("both");
   const [arePanelsShown, setPanelsShown] = createSignal(true);
+  const [arePlanesShown, setPlanesShown] = createSignal(true);
   const [isSheetShown, setSheetShown] = createSignal(false);
-  const [view, setView] = createSignal<View>({ scale: 1, x: 0, y: 0 });
+  const [view, setView] = createSignal<View>({ scale: 1, aspect: 1, x: 0, y: 0 });
   const [screen, setScreen] = createSignal<Grid>({ width: 1, height: 1 });
   const [window, setWindow] = createSignal<WindowLevel>({ low: 0, high: 255 });
   const [step, setStep] = createSignal(recalledStep());
@@ -50,6 +51,9 @@ export function createSettings() {
     nextParts: () => setParts(PARTS[(PARTS.indexOf(parts()) + 1) % PARTS.length]),
     arePanelsShown,
     setPanelsShown,
+    /** Of a volume: the two planes that are not worked on. */
+    arePlanesShown,
+    setPlanesShown,
     isSheetShown,
     setSheetShown,
     /** Place among STEPS; kept in the browser. */

@@ -1,6 +1,6 @@
 /** The image on the screen, all the room: one canvas for image and labels, one above it for what moves with the pen. */
-import { createEffect, createMemo, on, onCleanup, onMount } from "solid-js";
-import { INSIDE, SEGMENTED } from "../project/annotation.ts";
+import { createEffect, createMemo, For, on, onCleanup, onMount, Show } from "solid-js";
+import { type Change, INSIDE, SEGMENTED, type SlicePlace } from "../project/annotation.ts";
 import { drawCursor, drawLive, drawTraces, tracesOf } from "./draw.ts";
 import type { Hand } from "./hand.ts";
 import { ImageTiles } from "./image-tiles.ts";
@@ -10,9 +10,12 @@ import { listenToPointer } from "./pointer.ts";
 import type { Store } from "./store.ts";
 import { PREVIEW_STYLE } from "./styles.ts";
 import { fitView, panBy, toScreen } from "./view.ts";
+import { grayTable } from "./window-level.ts";
 
 /** The ground around the image, a little darker than the strips beside it. */
 const GROUND = "#0b0d0f";
+
+const EDGES = ["left", "right", "top", "bottom"] as const;
 
 export function Stage({ store, hand }: { readonly store: Store; readonly hand: Hand }) {
   const { settings } = store;
@@ -20,14 +23,16 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   let pen!: HTMLCanvasElement;
   let stage!: HTMLDivElement;
 
+  const maximum = createMemo(() => store.sheet()?.image.maximum ?? 255);
+  const table = createMemo(() => grayTable(settings.window(), maximum()));
   const tiles = createMemo(() => {
-    const open = store.openImage();
-    return open ? new ImageTiles(open.levels, open.image.maximum, settings.window()) : null;
+    const sheet = store.sheet();
+    return sheet ? new ImageTiles(sheet.levels, table()) : null;
   });
   const traces = createMemo(() => {
     store.revision();
-    const open = store.openImage();
-    return open ? tracesOf(open.history) : [];
+    const [open, sheet] = [store.openImage(), store.sheet()];
+    return open && sheet ? tracesOf(sheet.annotation, changesOn(open.history.done, sheet.place)) : [];
   });
   const preview = createMemo(() => {
     const place = store.previewed();
@@ -36,17 +41,17 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
 
   function drawPicture(): void {
     const context = picture.getContext("2d", { alpha: false })!;
-    const open = store.openImage();
+    const sheet = store.sheet();
     const view = settings.view();
     const ratio = devicePixelRatio;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = GROUND;
     context.fillRect(0, 0, picture.width, picture.height);
-    if (!open) return;
+    if (!sheet) return;
     tiles()?.draw(context, view, ratio);
     if (settings.isPeeking() || !settings.isOverlayShown()) return;
     const parts = settings.parts();
-    open.labels.draw(context, view, ratio, { fill: parts !== "outline", line: parts !== "fill" });
+    sheet.labels.draw(context, view, ratio, { fill: parts !== "outline", line: parts !== "fill" });
     preview()?.draw(context, view, ratio, { fill: true, line: true });
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     // A candidate is looked at alone: the lines of the pen would lie over its edges.
@@ -64,7 +69,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
     const at = hand.position();
     if (!at || !store.openImage() || store.isReadOnly() || hand.isPanHeld() || hand.isWindowHeld()) return;
     const shown = live ?? { ...hand.intent(hand.modifiers()), width: settings.width() };
-    drawCursor(context, toScreen(view, at), shown.width * view.scale, shown);
+    drawCursor(context, toScreen(view, at), shown.width * view.scale, view.aspect, shown);
   }
 
   const picturePainter = oncePerFrame(drawPicture);
@@ -123,20 +128,39 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   return (
     <div class="stage" ref={stage} tabindex="0" role="application" aria-label={summaryOf(store)}>
       <canvas class="picture" ref={picture} />
+      <Show when={store.slicing()}>
+        {(slicing) => (
+          <For each={EDGES}>
+            {(edge) => (
+              <span class={`edge at-${edge}`} aria-hidden="true">
+                {slicing().plane.letters[edge]}
+              </span>
+            )}
+          </For>
+        )}
+      </Show>
       <canvas class="pen" ref={pen} style={{ cursor: cursor() }} />
     </div>
   );
 }
 
+/** The changes that were made on a slice; all of them on an image. */
+function changesOn(changes: readonly Change[], place: SlicePlace | undefined): readonly Change[] {
+  if (!place) return changes;
+  return changes.filter(
+    (change) => change.kind !== "fill" && change.slice?.axis === place.axis && change.slice.index === place.index,
+  );
+}
+
 /** What a candidate would add and take away, drawn alone. */
 function previewTiles(store: Store, place: number): MaskTiles | null {
-  const open = store.openImage();
+  const sheet = store.sheet();
   const candidate = store.offer()?.candidates[place];
-  if (!open || !candidate) return null;
-  const { annotation } = open.history;
+  if (!sheet || !candidate) return null;
+  const { annotation } = sheet;
   const { data, width } = annotation;
   return new MaskTiles(
-    open.image,
+    sheet,
     (x, y) => {
       const [before, after] = [data[y * width + x], valueAfter(candidate, annotation, x, y)];
       if ((after & INSIDE) > (before & INSIDE)) return 1;
@@ -152,25 +176,29 @@ function resize(store: Store, screen: { width: number; height: number }): void {
   const { settings } = store;
   const before = settings.screen();
   settings.setScreen(screen);
-  const open = store.openImage();
-  if (!open) return;
-  const fitted = fitView(open.image, before);
+  const sheet = store.sheet();
+  if (!sheet) return;
+  const fitted = fitView(sheet, before);
   const view = settings.view();
-  if (Math.abs(fitted.scale - view.scale) < 1e-6 * view.scale) settings.setView(fitView(open.image, screen));
+  if (Math.abs(fitted.scale - view.scale) < 1e-6 * view.scale) settings.setView(fitView(sheet, screen));
   else {
     const by = [(screen.width - before.width) / 2, (screen.height - before.height) / 2] as const;
-    settings.setView(panBy(view, by, open.image, screen));
+    settings.setView(panBy(view, by, sheet, screen));
   }
 }
 
 /** The canvas in words, for those who do not see it. */
 function summaryOf(store: Store): string {
   store.revision();
-  const open = store.openImage();
-  if (!open) return "No image is open.";
-  const { width, height } = open.image;
+  const [open, sheet] = [store.openImage(), store.sheet()];
+  if (!open || !sheet) return "No image is open.";
+  const { width, height } = sheet;
+  const slicing = store.slicing();
+  const what = slicing
+    ? `${slicing.plane.name} slice ${slicing.slice + 1} of ${slicing.plane.count}, ${store.insideOn(open).toLocaleString("en")} of `
+    : "";
   return (
-    `${open.name}, ${width} by ${height} pixels, ${open.inside.toLocaleString("en")} inside. ` +
+    `${open.name}, ${width} by ${height} pixels, ${what}${open.inside.toLocaleString("en")} inside. ` +
     "Arrow keys move a cursor, Enter begins and ends a stroke, digits take candidates, question mark lists all keys."
   );
 }

@@ -4,23 +4,45 @@
  */
 import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
-import { type Action, type Change, type Mark, strokeDelta, takeDelta } from "../project/annotation.ts";
+import { grayScaleOf, PLANE_NAMES, type Plane, planesOf, previewNifti, sliceImage, voxelAt } from "../image/index.ts";
+import {
+  type Action,
+  type Change,
+  type Mark,
+  type SlicePlace,
+  strokeDelta,
+  type TakenCandidate,
+  takeDelta,
+} from "../project/annotation.ts";
+import { DONE, fillDelta, gapNear, marksOf, maskOf } from "../project/slice-labels.ts";
+import { statisticsCsv } from "../project/tally.ts";
 import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker, Offer } from "./asker.ts";
+import { carriedCandidate, insideOnly, startedFrom } from "./carry.ts";
 import type { Learner } from "./learner.ts";
-import { changeWords } from "./offer-raster.ts";
-import { OpenImage } from "./open-image.ts";
+import { changeWords, disagreementOf } from "./offer-raster.ts";
+import { type Look, OpenImage } from "./open-image.ts";
+import type { OpenVolume } from "./open-volume.ts";
+import type { Reader } from "./reader.ts";
 import { createSettings } from "./settings.ts";
+import { type Sheet, sheetOf } from "./sheet.ts";
 import { STEPS } from "./steps.ts";
 import { countSaved, type SaveStatus, Sync } from "./sync.ts";
 import { findUnsaved, keepUnsaved, type Unsaved } from "./unsaved.ts";
 import { fitView, type Point, panBy, zoomAt } from "./view.ts";
+import { volumePresets } from "./volume-window.ts";
 import type { ModelFacts } from "./worker-messages.ts";
 
 /** Candidates offered at a time. */
 const OFFERED = 4;
 /** A proposal that takes longer than this shows a progress line, milliseconds. */
 const SLOW = 1000;
+/** A slice is learned when the annotator has stayed on it for so long, milliseconds. */
+const STAYED = 2000;
+/** Files of which a first picture is looked for. */
+const VOLUME_NAME = /\.nii(\.gz)?$/i;
+/** Slices doubted less than this are not worth going to. */
+const DOUBTFUL = 0.05;
 /** A page that may only look asks so often whether it may write, milliseconds. */
 const LOOK_AGAIN = 2500;
 
@@ -51,16 +73,18 @@ export type LearningState =
 export type PageState =
   | { readonly kind: "starting" }
   | { readonly kind: "empty" }
-  | { readonly kind: "opening"; readonly name: string }
+  /** With a first picture of a volume, once there is one. */
+  | { readonly kind: "opening"; readonly name: string; readonly preview: Sheet | null }
   | { readonly kind: "open"; readonly open: OpenImage }
   /** The image (or the page) could not be opened. */
   | { readonly kind: "refused"; readonly why: string };
 
-export function createStore(api: Api, asker: Asker, learner: Learner) {
+export function createStore(api: Api, reader: Reader, asker: Asker, learner: Learner) {
   const settings = createSettings();
   const [list, setList] = createSignal<ImageList>({ project: "", folder: "", images: [], refused: [] });
   const [page, setPage] = createSignal<PageState>({ kind: "starting" });
   const [current, setCurrent] = createSignal<string | null>(null);
+  const [look, setLook] = createSignal<Look>({ at: [0, 0, 0], plane: "axial" });
   const [revision, setRevision] = createSignal(0);
   const [status, setStatus] = createSignal<SaveStatus>({ kind: "saved" });
   const [offerState, setOfferState] = createSignal<OfferState>({ kind: "none" });
@@ -73,10 +97,25 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
   let lookAgain: ReturnType<typeof setTimeout> | undefined;
   let opening = 0;
   let round = 0;
+  /** Which way the annotator went last from slice to slice. */
+  let direction: 1 | -1 = 1;
 
   const openImage = () => {
     const state = page();
     return state.kind === "open" ? state.open : null;
+  };
+  const firstPicture = () => {
+    const state = page();
+    return state.kind === "opening" ? state.preview : null;
+  };
+  /** What is shown of it: the image, or a slice, which may be the first picture of a volume on its way; null when there is none. */
+  const sheet = () => openImage()?.sheetAt(look()) ?? firstPicture();
+  /** The open volume and the plane that is worked on; null for an image. */
+  const slicing = (): Slicing | null => {
+    const opened = openImage();
+    if (!opened?.volume) return null;
+    const plane = opened.volume.planes[look().plane];
+    return { opened, volume: opened.volume, plane, slice: opened.volume.sliceAt(plane, look().at) };
   };
   const offer = () => {
     const state = offerState();
@@ -116,41 +155,68 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
       setLearning({ kind: "none" });
       setMessage(null);
       setCurrent(id);
-      setPage({ kind: "opening", name });
+      setPage({ kind: "opening", name, preview: null });
     });
     try {
       const before = sync;
       sync = null;
       await before?.close();
-      const [session, bytes] = await Promise.all([api.session(id), api.file(id)]);
+      // Before the rest is asked for, which would hold it up.
+      if (VOLUME_NAME.test(name)) await preview(id, name, mine);
       if (mine !== opening) return;
-      const decoded = await asker.open(name, bytes);
-      if (mine !== opening) return;
-      const opened = new OpenImage({ id, name, sha256: session.image.sha256, ...decoded });
+      const [session, file] = await Promise.all([
+        api.session(id),
+        api.file(id).then((bytes) => (mine === opening ? reader.read(name, bytes) : null)),
+      ]);
+      if (mine !== opening || !file) return;
+      const opened = new OpenImage({ id, name, sha256: session.image.sha256, file });
       const kept = session.writer ? await findUnsaved(opened.sha256).catch(() => null) : null;
       if (mine !== opening) return;
       for (const action of session.actions) opened.perform(action);
       show(opened);
       if (session.writer) beginWriting(opened, session, kept);
-      else look(opened);
+      else watch(opened);
     } catch (error) {
-      if (mine === opening) setPage({ kind: "refused", why: sentenceOf(error) });
+      if (mine !== opening) return;
+      setMessage(null);
+      setPage({ kind: "refused", why: sentenceOf(error) });
     }
+  }
+
+  /** Shows one slice while the rest of the volume is on its way. */
+  async function preview(id: string, name: string, mine: number): Promise<void> {
+    // What is wrong with the file is told by who reads it as a whole.
+    const volume = await previewNifti((start, end) => api.part(id, start, end), name).catch(() => null);
+    if (!volume || mine !== opening || page().kind !== "opening") return;
+    const scale = grayScaleOf(volume);
+    const plane = Object.values(planesOf(volume)).find(({ axis }) => axis === 2)!;
+    const image = sliceImage(volume, scale, plane, 0);
+    const empty = { width: image.width, height: image.height, data: new Uint8Array(image.data.length) };
+    const shown = sheetOf(image, empty, { aspect: plane.aspect });
+    batch(() => {
+      setPage({ kind: "opening", name, preview: shown });
+      settings.setView(fitView(shown, settings.screen()));
+      settings.setWindow(volumePresets(volume, scale).first);
+      setMessage({ tone: "note", text: `Reading ${name} …` });
+    });
   }
 
   function show(opened: OpenImage): void {
     round = 0;
-    const { maximum } = opened.image;
+    direction = 1;
+    const begun = firstLook(opened);
+    const shown = opened.sheetAt(begun);
     batch(() => {
-      settings.setWidthsFor(opened.image);
-      settings.setView(fitView(opened.image, settings.screen()));
-      // 16 bits are rarely used in full: 12-bit data in the full range would be almost black.
-      settings.setWindow(opened.presets[maximum === 255 ? 0 : 1]);
+      setLook(begun);
+      settings.setWidthsFor(shown);
+      settings.setView(fitView(shown, settings.screen()));
+      settings.setWindow(opened.firstPreset);
       setStatus({ kind: "saved" });
+      setMessage(null);
       setPage({ kind: "open", open: opened });
       setRevision((n) => n + 1);
     });
-    announce(`${opened.name}, ${opened.image.width} by ${opened.image.height} pixels.`);
+    announce(`${opened.name}, ${sizeWords(opened, shown)}.`);
   }
 
   function beginWriting(opened: OpenImage, { actions, cut }: Session, kept: Unsaved | null): void {
@@ -161,11 +227,13 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
         void keepUnsaved(opened.sha256, { after, actions: [...actions] }).catch(() => undefined),
       report(next) {
         setStatus(next);
-        if (next.kind === "read-only") look(opened);
+        if (next.kind === "read-only") watch(opened);
       },
     });
     if (opened.performed > 0 || kept)
       setMessage({ tone: "note", text: `Picked up where you left off: ${changes(opened.history.done.length)}.` });
+    else if (opened.volume && opened.volume.volume.notes.length > 0)
+      setMessage({ tone: "note", text: opened.volume.volume.notes.join(" ") });
     if (cut > 0)
       setMessage({
         tone: "warning",
@@ -182,24 +250,27 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
     if (isNew) void learn();
   }
 
-  /** Learns the open image in the background; the proposals after that use what was learned. */
+  /** Learns the sheet that is worked on in the background; the proposals on it after that use what was learned. */
   async function learn(): Promise<void> {
     const opened = openImage();
-    if (!opened || !sync || !model()?.canLearn) return;
+    const shown = sheet();
+    if (!opened || !shown || !sync || !model()?.canLearn) return;
+    const { image, place } = shown;
     if (!settings.isLearning()) {
       learner.stop();
-      asker.use(null);
+      asker.use(image, null);
       setLearning({ kind: "off" });
       return;
     }
     setLearning({ kind: "learning" });
     try {
-      const features = await learner.learn(opened.sha256, opened.image);
-      if (!features || openImage() !== opened) return;
-      asker.use(features);
+      const name = place ? `${opened.sha256}/${place.axis}/${place.index}` : opened.sha256;
+      const features = await learner.learn(name, image, place && STAYED);
+      if (!features || sheet() !== shown) return;
+      asker.use(image, features);
       setLearning({ kind: "learned" });
     } catch (error) {
-      if (openImage() === opened) setLearning({ kind: "failed", why: sentenceOf(error) });
+      if (sheet() === shown) setLearning({ kind: "failed", why: sentenceOf(error) });
     }
   }
 
@@ -223,7 +294,7 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
   }
 
   /** Shows what the writing tab does, and becomes the writer when that one is gone. */
-  function look(opened: OpenImage): void {
+  function watch(opened: OpenImage): void {
     setStatus({ kind: "read-only" });
     clearTimeout(lookAgain);
     lookAgain = setTimeout(async () => {
@@ -232,7 +303,7 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
       if (session?.writer) return void open(opened.id);
       for (const action of session?.actions.slice(opened.performed) ?? []) opened.perform(action);
       setRevision((n) => n + 1);
-      look(opened);
+      watch(opened);
     }, LOOK_AGAIN);
   }
 
@@ -247,17 +318,21 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
 
   function stroke(kind: "scribble" | "brush" | "erase", mark: Mark, drawn: Stroke): void {
     const opened = openImage();
-    if (!opened || isReadOnly()) return;
-    const change: Change = { kind, mark, stroke: drawn, delta: strokeDelta(opened.history.annotation, drawn, mark) };
+    const shown = sheet();
+    if (!opened || !shown || isReadOnly()) return;
+    const delta = opened.wholeDelta(strokeDelta(shown.annotation, drawn, mark));
+    const change: Change = { kind, mark, stroke: drawn, ...placed(shown.place), delta };
     closeOffer();
     setMessage(null);
     if (change.delta.length > 0 || kind === "scribble") act({ ...change, at: Date.now() });
+    moveCrosshair(drawn);
     if (kind === "scribble") void ask();
   }
 
   async function ask(): Promise<void> {
     const opened = openImage();
-    if (!opened || isReadOnly()) return;
+    const shown = sheet();
+    if (!opened || !shown || isReadOnly()) return;
     closeOffer();
     setOfferState({ kind: "asking", slow: false });
     const slow = setTimeout(() => {
@@ -267,13 +342,15 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
     const seed = opened.performed * 1000 + round;
     const step = STEPS[settings.step()].share;
     try {
-      const answer = await asker.ask({ annotation: opened.history.annotation.data, count: OFFERED, seed, step });
-      if (!answer || openImage() !== opened) return;
-      know(answer.model);
+      const { image, annotation } = shown;
+      const answer = await asker.ask({ image, annotation: annotation.data, count: OFFERED, seed, step });
+      if (!answer || sheet() !== shown) return;
+      if (answer.model) know(answer.model);
+      if (shown.place) opened.volume!.disagreed(shown.place, disagreementOf(answer.candidates, annotation));
       if (answer.candidates.length === 0) nothingLarger();
       else present(answer, opened);
     } catch (error) {
-      if (openImage() === opened) setOfferState({ kind: "failed", why: sentenceOf(error) });
+      if (sheet() === shown) setOfferState({ kind: "failed", why: sentenceOf(error) });
     } finally {
       clearTimeout(slow);
     }
@@ -281,7 +358,7 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
 
   function present(answer: Offer, opened: OpenImage): void {
     setOfferState({ kind: "offered", offer: answer });
-    const changes = answer.candidates.map(({ change }) => changeWords(change, opened.inside));
+    const changes = answer.candidates.map(({ change }) => changeWords(change, insideOn(opened)));
     const count = answer.candidates.length;
     announce(
       count === 1
@@ -306,23 +383,173 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
   /** @param place  in the gallery, from 0 */
   function take(place: number): void {
     const opened = openImage();
+    const shown = sheet();
     const from = offer();
     const candidate = from?.candidates[place];
-    if (!opened || !from || !candidate || isReadOnly()) return;
-    const delta = takeDelta(opened.history.annotation, candidate.partial, candidate.box);
-    const taken = {
-      model: from.model.name,
+    if (!opened || !shown || !from || !candidate || isReadOnly()) return;
+    const delta = opened.wholeDelta(takeDelta(shown.annotation, candidate.partial, candidate.box));
+    if (candidate.isCarried)
+      act({ kind: "carry", slice: shown.place!, from: from.carriedFrom!, delta, at: Date.now() });
+    else act({ kind: "take", candidate: factsOf(from, place), ...placed(shown.place), delta, at: Date.now() });
+    announce(`Took ${place + 1}, ${insideOn(opened).toLocaleString("en")} pixels.`);
+    round = 0;
+    void ask();
+  }
+
+  /** What the journal keeps of a candidate. */
+  function factsOf(from: Offer, place: number): TakenCandidate {
+    const model = from.model!;
+    return {
+      model: model.name,
       seed: from.seed,
       place: place + 1,
       offered: from.candidates.length,
-      support: candidate.support,
+      support: from.candidates[place].support,
       // A model that takes steps of its own was not asked for one.
-      ...(from.model.kind === "general" ? { step: from.step, features: from.features } : {}),
+      ...(model.kind === "general" ? { step: from.step, features: from.features } : {}),
+      ...(from.carriedFrom === undefined ? {} : { carriedFrom: from.carriedFrom }),
     };
-    act({ kind: "take", candidate: taken, delta, at: Date.now() });
-    announce(`Took ${place + 1}, ${opened.inside.toLocaleString("en")} pixels.`);
+  }
+
+  /** Pixels inside on what is worked on. */
+  function insideOn(opened: OpenImage): number {
+    const now = slicing();
+    return now ? now.volume.tally.areas[now.plane.axis][now.slice] : opened.inside;
+  }
+
+  /** Looks at another voxel or plane of the volume. */
+  function lookAt(next: Partial<Look>): void {
+    const now = slicing();
+    const before = sheet();
+    if (!now || !before) return;
+    const at = now.volume.clamp(next.at ?? look().at);
+    const plane = next.plane ?? look().plane;
+    const isOther = plane !== look().plane || now.volume.sliceAt(now.plane, at) !== now.slice;
+    if (isOther) {
+      closeOffer();
+      learner.stop();
+    }
+    batch(() => {
+      setLook({ at, plane });
+      if (plane !== now.plane.name) settings.setView(fitView(sheet()!, settings.screen()));
+    });
+    if (!isOther) return;
     round = 0;
-    void ask();
+    const { plane: shown, slice } = slicing()!;
+    announce(`${shown.name} slice ${slice + 1} of ${shown.count}`);
+    void learn();
+  }
+
+  /** @param slice  of the plane that is worked on, from 0; beyond the ends is the end */
+  function goToSlice(slice: number): void {
+    const now = slicing();
+    if (!now) return;
+    const at: [number, number, number] = [...look().at];
+    at[now.plane.axis] = slice;
+    if (slice !== now.slice) direction = slice > now.slice ? 1 : -1;
+    lookAt({ at });
+  }
+
+  /** Shows the slice of a change, which may be across another axis. */
+  function goToPlace({ axis, index }: SlicePlace): void {
+    const now = slicing();
+    if (!now) return;
+    const at: [number, number, number] = [...look().at];
+    at[axis] = index;
+    lookAt({ at, plane: now.volume.planeAcross(axis).name });
+  }
+
+  /** The crosshair follows the hand: it goes to where a stroke ends. */
+  function moveCrosshair({ points }: Stroke): void {
+    const now = slicing();
+    if (now) lookAt({ at: voxelAt(now.plane, now.slice, points[points.length - 1]) });
+  }
+
+  /** Marks the slice as done and goes on to the next in the direction of the last step, with this one's mask on offer. */
+  function finishSlice(): void {
+    const now = slicing();
+    if (!now) return;
+    const { opened, plane, slice } = now;
+    if (!isReadOnly() && !(marksOf(opened.history.done, plane)[slice] & DONE))
+      act({ kind: "done", slice: { axis: plane.axis, index: slice }, delta: [], at: Date.now() });
+    const next = slice + direction;
+    if (next < 0 || next >= plane.count) {
+      setMessage({ tone: "note", text: `Slice ${slice + 1} is done. It is the ${next < 0 ? "first" : "last"} one.` });
+      return;
+    }
+    setMessage(null);
+    goToSlice(next);
+    if (!isReadOnly() && insideOn(opened) === 0) void carry(slice);
+  }
+
+  /** Offers another slice's mask for this one, and then what the model makes of it here. */
+  async function carry(from: number): Promise<void> {
+    const now = slicing();
+    const shown = sheet();
+    if (!now || !shown) return;
+    const { annotation, image } = shown;
+    const mask = maskOf(now.volume.annotationOn(now.plane, from));
+    const carried = carriedCandidate(mask, annotation);
+    if (!carried) return;
+    const seed = now.opened.performed * 1000 + round;
+    const step = STEPS[settings.step()].share;
+    const first: Offer = { model: null, carriedFrom: from, seed, step, features: false, candidates: [carried] };
+    present(first, now.opened);
+    const started = startedFrom(mask, annotation);
+    // Without a model the mask is offered all the same.
+    const answer = await asker
+      .ask({ image, annotation: started, isTaken: false, count: OFFERED - 1, seed, step })
+      .catch(() => null);
+    if (!answer || offer() !== first || answer.candidates.length === 0) return;
+    if (answer.model) know(answer.model);
+    const others = answer.candidates.map((candidate) => insideOnly(candidate, annotation));
+    now.volume.disagreed(shown.place!, disagreementOf([carried, ...others], annotation));
+    present({ ...answer, carriedFrom: from, candidates: [carried, ...others] }, now.opened);
+  }
+
+  /** Fills the slices between the two nearest done ones. */
+  function fill(): void {
+    const now = slicing();
+    if (!now || isReadOnly()) return;
+    const { opened, volume, plane, slice } = now;
+    const gap = gapNear(marksOf(opened.history.done, plane), slice);
+    if (!gap) {
+      tell("Finish two slices with others between them (Enter), then fill between those.");
+      return;
+    }
+    const { from, to } = gap;
+    const delta = fillDelta(opened.history.annotation.data, volume.volume.size, plane, gap);
+    if (!delta) {
+      tell(`Nothing was filled: of slices ${from + 1} and ${to + 1} one is empty.`);
+      return;
+    }
+    closeOffer();
+    act({ kind: "fill", axis: plane.axis, from, to, delta, at: Date.now() });
+    if (slice <= from || slice >= to) goToSlice((from + to) >> 1);
+    tell(`Filled slices ${from + 2} to ${to} from those at both ends. Look through them: the most doubtful is at J.`);
+  }
+
+  function tell(text: string): void {
+    setMessage({ tone: "note", text });
+    announce(text);
+  }
+
+  function goToDoubtful(): void {
+    const now = slicing();
+    if (!now) return;
+    const doubts = now.volume.doubts(now.plane, now.opened.history.done);
+    doubts[now.slice] = 0;
+    const most = doubts.indexOf(Math.max(...doubts));
+    if (doubts[most] < DOUBTFUL) tell("No other slice is doubtful.");
+    else {
+      setMessage(null);
+      goToSlice(most);
+    }
+  }
+
+  function nextPlane(): void {
+    const { plane } = look();
+    lookAt({ plane: PLANE_NAMES[(PLANE_NAMES.indexOf(plane) + 1) % PLANE_NAMES.length] });
   }
 
   /** Sets the step dial. @param place  among STEPS; beyond the ends is the end */
@@ -346,8 +573,19 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
     }
     closeOffer();
     setMessage(null);
+    // What comes and goes is seen, on whichever slice it is.
+    goToChange(change);
     act({ kind, at: Date.now() });
     announce(`${kind === "undo" ? "Undid" : "Redid"} ${nameOf(change)}.`);
+  }
+
+  function goToChange(change: Change): void {
+    const now = slicing();
+    if (!now) return;
+    if (change.kind === "fill") {
+      const isShown = now.plane.axis === change.axis && change.from < now.slice && now.slice < change.to;
+      if (!isShown) goToPlace({ axis: change.axis, index: (change.from + change.to) >> 1 });
+    } else if (change.slice) goToPlace(change.slice);
   }
 
   async function exportMask(): Promise<void> {
@@ -356,25 +594,29 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
     try {
       if (sync && sync.unsaved > 0) await sync.settled();
       const { path, inside } = await api.export(opened.id);
-      const text = `Exported ${path}: ${inside.toLocaleString("en")} pixels inside.`;
-      setMessage({ tone: "note", text, button: { label: "Download a copy", run: () => void download(opened) } });
+      const text = `Exported ${path}: ${inside.toLocaleString("en")} ${opened.volume ? "voxels" : "pixels"} inside.`;
+      const name = path.split("/").at(-1)!;
+      setMessage({ tone: "note", text, button: { label: "Download a copy", run: () => void download(opened, name) } });
       announce(text);
     } catch (error) {
       setMessage({ tone: "warning", text: `Not exported. ${sentenceOf(error)}` });
     }
   }
 
-  async function download(opened: OpenImage): Promise<void> {
+  async function download(opened: OpenImage, name: string): Promise<void> {
     try {
-      const address = URL.createObjectURL(await api.mask(opened.id));
-      const link = document.createElement("a");
-      link.href = address;
-      link.download = `${opened.name.replace(/\.[^.]+$/, "")}_seg.png`;
-      link.click();
-      URL.revokeObjectURL(address);
+      save(await api.mask(opened.id), name);
     } catch (error) {
       setMessage({ tone: "warning", text: `Not downloaded. ${sentenceOf(error)}` });
     }
+  }
+
+  /** Area, volume and mean intensity of every slice of the plane that is worked on. */
+  function saveStatistics(): void {
+    const now = slicing();
+    if (!now) return;
+    const text = statisticsCsv(now.volume.tally, now.plane);
+    save(new Blob([text], { type: "text/csv" }), `${now.opened.name.replace(/(\.nii)?\.[^.]+$/i, "")}_stats.csv`);
   }
 
   /** Opens the image `by` places further in the list. */
@@ -413,6 +655,22 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
     page,
     current,
     openImage,
+    firstPicture,
+    sheet,
+    look,
+    lookAt,
+    slicing,
+    goToSlice,
+    stepSlice(by: number) {
+      const now = slicing();
+      if (now) goToSlice(Math.min(now.plane.count - 1, Math.max(0, now.slice + by)));
+    },
+    finishSlice,
+    fill,
+    goToDoubtful,
+    nextPlane,
+    saveStatistics,
+    insideOn,
     /** Counts changes of the annotation: what draws it depends on this. */
     revision,
     status,
@@ -452,12 +710,12 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
     exportMask,
     /** @param at  screen point that stays where it is */
     zoom(factor: number, at: Point) {
-      const opened = openImage();
-      if (opened) settings.setView((view) => zoomAt(view, factor, at, opened.image, settings.screen()));
+      const shown = sheet();
+      if (shown) settings.setView((view) => zoomAt(view, factor, at, shown, settings.screen()));
     },
     pan(by: Point) {
-      const opened = openImage();
-      if (opened) settings.setView((view) => panBy(view, by, opened.image, settings.screen()));
+      const shown = sheet();
+      if (shown) settings.setView((view) => panBy(view, by, shown, settings.screen()));
     },
     retry: () => sync?.retry(),
     unsaved: () => sync?.unsaved ?? 0,
@@ -472,6 +730,43 @@ export function createStore(api: Api, asker: Asker, learner: Learner) {
 
 export type Store = ReturnType<typeof createStore>;
 
+/** The volume that is open and the slice that is worked on. */
+export interface Slicing {
+  readonly opened: OpenImage;
+  readonly volume: OpenVolume;
+  readonly plane: Plane;
+  /** From 0 */
+  readonly slice: number;
+}
+
+/** Where a volume is first looked at: where it was worked on last, else in its middle. */
+function firstLook({ volume, history }: OpenImage): Look {
+  if (!volume) return { at: [0, 0, 0], plane: "axial" };
+  const at: [number, number, number] = [...volume.middle];
+  const last = history.done.findLast((change) => change.kind !== "fill" && change.slice);
+  if (!last || last.kind === "fill" || !last.slice) return { at, plane: "axial" };
+  at[last.slice.axis] = last.slice.index;
+  return { at, plane: volume.planeAcross(last.slice.axis).name };
+}
+
+function sizeWords({ volume }: OpenImage, { width, height }: { width: number; height: number }): string {
+  return volume ? `${volume.volume.size.join(" by ")} voxels` : `${width} by ${height} pixels`;
+}
+
+function placed(slice: SlicePlace | undefined): { slice?: SlicePlace } {
+  return slice ? { slice } : {};
+}
+
+/** Hands a file to the browser to keep. */
+function save(file: Blob, name: string): void {
+  const address = URL.createObjectURL(file);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(address);
+}
+
 function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -481,6 +776,14 @@ function changes(count: number): string {
 }
 
 function nameOf(change: Change): string {
-  const names = { scribble: "a scribble", brush: "a brush stroke", erase: "an eraser stroke", take: "a candidate" };
+  const names = {
+    scribble: "a scribble",
+    brush: "a brush stroke",
+    erase: "an eraser stroke",
+    take: "a candidate",
+    carry: "a mask of another slice",
+    fill: "filling between slices",
+    done: "that a slice is done",
+  };
   return names[change.kind];
 }

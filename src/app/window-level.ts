@@ -22,7 +22,7 @@ const COUNTED_PIXELS = 1 << 20;
  */
 export function presetsOf(levels: readonly Level[], maximum: number): Preset[] {
   const counted = levels.find(({ data }) => data.length <= COUNTED_PIXELS) ?? levels[levels.length - 1];
-  const [low, middle, high] = percentiles(counted.data, maximum, [0.01, 0.5, 0.99]);
+  const [low, middle, high] = percentilesOf(counted.data, maximum, [0.01, 0.5, 0.99]);
   return [
     { name: "full range", low: 0, high: maximum },
     { name: "auto 1–99 %", ...ordered(low, high, maximum) },
@@ -48,11 +48,13 @@ export function grayTable({ low, high }: WindowLevel, maximum: number): Uint32Ar
   return table;
 }
 
-function ordered(low: number, high: number, maximum: number): WindowLevel {
+/** A window of some width from what may be one value. */
+export function ordered(low: number, high: number, maximum: number): WindowLevel {
   return high > low ? { low, high } : { low: Math.min(low, maximum - 1), high: Math.min(low, maximum - 1) + 1 };
 }
 
-function percentiles(data: Uint8Array | Uint16Array, maximum: number, shares: readonly number[]): number[] {
+/** The values below which these shares of `data` lie. */
+export function percentilesOf(data: Uint8Array | Uint16Array, maximum: number, shares: readonly number[]): number[] {
   const counts = new Uint32Array(maximum + 1);
   for (let i = 0; i < data.length; i++) counts[data[i]]++;
   return shares.map((share) => {

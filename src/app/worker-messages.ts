@@ -1,5 +1,6 @@
 /** What the page and its workers say to each other. Both are built together from this one table. */
 import type { Image, TendrilError } from "../core/index.ts";
+import type { GrayScale, Volume } from "../image/index.ts";
 import type { ModelCard } from "../model/model-file.ts";
 import type { Candidate, ImageFeatures } from "../model/propose.ts";
 import type { InsideChange } from "../project/annotation.ts";
@@ -9,15 +10,16 @@ import type { Level } from "./pyramid.ts";
 export type Order =
   /** Which model there is; loads it. */
   | { readonly kind: "load"; readonly ticket: number }
-  /** Decode an image file and hold it for proposals. */
-  | { readonly kind: "open"; readonly ticket: number; readonly name: string; readonly bytes: Uint8Array }
-  /** Features of the open image for the proposals to come, or none. Has no answer. */
+  /** The image, or slice of a volume, that proposals are for. Has no answer. */
+  | { readonly kind: "image"; readonly ticket: number; readonly image: Image }
+  /** Features of that image for the proposals to come, or none. Has no answer. */
   | { readonly kind: "features"; readonly ticket: number; readonly features: ImageFeatures | null }
-  /** Candidates for the open image; `annotation` is its data, one byte a pixel, `step` how much of what is left to add. */
+  /** Candidates for that image; `annotation` is its data, one byte a pixel, `step` how much of what is left to add. */
   | {
       readonly kind: "propose";
       readonly ticket: number;
       readonly annotation: Uint8Array;
+      readonly isTaken: boolean;
       readonly count: number;
       readonly seed: number;
       readonly step: number;
@@ -37,12 +39,13 @@ export interface ModelFacts {
 export interface OfferedCandidate extends Candidate {
   /** What taking it does to the pixels inside. */
   readonly change: InsideChange;
+  /** It is the mask of another slice, and of no model. */
+  readonly isCarried?: true;
 }
 
 /** The worker that proposes, to the page. */
 export type Answer =
   | { readonly kind: "loaded"; readonly ticket: number; readonly model: ModelFacts }
-  | { readonly kind: "opened"; readonly ticket: number; readonly image: Image; readonly levels: readonly Level[] }
   | {
       readonly kind: "proposed";
       readonly ticket: number;
@@ -58,6 +61,20 @@ export type Answer =
       readonly code: TendrilError["code"];
       readonly message: string;
     };
+
+/** Page to the worker that reads files. */
+export interface FileToRead {
+  /** Base name, for errors */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The worker that reads files, to the page. */
+export type Reading =
+  | { readonly kind: "image"; readonly image: Image; readonly levels: readonly Level[] }
+  /** The volume's `origin` is left out. */
+  | { readonly kind: "volume"; readonly volume: Volume; readonly scale: GrayScale }
+  | { readonly kind: "failed"; readonly code: TendrilError["code"]; readonly message: string };
 
 /** What the worker that learns an image, which it is given, says to the page. */
 export type Lesson =

@@ -27,8 +27,8 @@ import {
   samplesOf,
 } from "./png-chunks.ts";
 
-/** Bytes of a PNG file that are enough for `checkStart`. */
-export const START_BYTES = 512;
+/** Bytes of a file that are enough for `checkStart`. */
+export const START_BYTES = 1024;
 
 /**
  * @param bytes   a whole file

@@ -16,6 +16,8 @@ const HAS_EXTRA = 4;
 const TEXTS = [8, 16];
 /** All five flags that are defined. */
 const FLAGS = 31;
+/** Bytes of a packed file that give at least its first block: one that is stored is given as a whole, and may have 64 KiB. */
+export const PACKED_START_BYTES = 2 ** 17;
 /** Unpacks to 4 MiB at most. */
 const START_STEP = 4096;
 

@@ -52,6 +52,18 @@ export function decodeNifti(bytes: Uint8Array, source: string): Volume {
   };
 }
 
+/**
+ * Size of a volume from its file's beginning alone.
+ *
+ * @param start  the file's first bytes, packed or not; some thousand are enough
+ * @throws {ImageFormatError} when its header is none that is read
+ */
+export function niftiSize(start: Uint8Array, source: string): Volume["size"] {
+  const header = readNiftiHeader(startOf(start, source), source);
+  datatypeOf(header);
+  return shapeOf(header, source).size;
+}
+
 interface Shape {
   readonly size: readonly [number, number, number];
   /** Along time and channel together; the first is read */

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import type { Grid } from "../core/index.ts";
-import { type Action, BY_HAND, type Delta, INSIDE, SEGMENTED } from "./annotation.ts";
+import { type Action, BY_HAND, type Change, INSIDE, SEGMENTED } from "./annotation.ts";
 import { ActionError } from "./errors.ts";
 
 const POINT_LIMIT = 100_000;
@@ -20,6 +20,10 @@ const coordinate = z.number().min(-COORDINATE_LIMIT).max(COORDINATE_LIMIT);
 const delta = z.array(z.int().nonnegative()).max(DELTA_LIMIT);
 const at = z.int().nonnegative();
 
+const axis = z.union([z.literal(0), z.literal(1), z.literal(2)]);
+const index = z.int().nonnegative();
+const slice = z.strictObject({ axis, index });
+
 const action = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.enum(["scribble", "brush", "erase"]),
@@ -31,6 +35,7 @@ const action = z.discriminatedUnion("kind", [
         .max(POINT_LIMIT),
       width: z.number().min(1).max(PEN_LIMIT),
     }),
+    slice: slice.optional(),
     delta,
     at,
   }),
@@ -44,19 +49,29 @@ const action = z.discriminatedUnion("kind", [
       support: z.number().positive().max(1),
       step: z.number().positive().max(1).optional(),
       features: z.boolean().optional(),
+      carriedFrom: index.optional(),
     }),
+    slice: slice.optional(),
     delta,
     at,
   }),
+  z.strictObject({ kind: z.literal("carry"), slice, from: index, delta, at }),
+  z.strictObject({ kind: z.literal("fill"), axis, from: index, to: index, delta, at }),
+  z.strictObject({ kind: z.literal("done"), slice, delta: z.array(z.never()), at }),
   z.strictObject({ kind: z.literal("undo"), at }),
   z.strictObject({ kind: z.literal("redo"), at }),
 ]);
+
+/** A grid, and how many slices lie one under the other in it when it is a volume's. */
+export interface ActionGrid extends Grid {
+  readonly depth?: number | undefined;
+}
 
 /**
  * @param grid  of the image that the action changes
  * @throws {ActionError} naming the field, when `value` is no action that an annotation on `grid` can have
  */
-export function parseAction(value: unknown, grid: Grid): Action {
+export function parseAction(value: unknown, grid: ActionGrid): Action {
   const parsed = action.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -64,13 +79,26 @@ export function parseAction(value: unknown, grid: Grid): Action {
       cause: parsed.error,
     });
   }
-  const problem = "delta" in parsed.data ? deltaProblem(parsed.data.delta, grid, parsed.data.kind === "take") : null;
+  const problem = "delta" in parsed.data ? (placeProblem(parsed.data, grid) ?? deltaProblem(parsed.data, grid)) : null;
   if (problem) throw new ActionError(`A change cannot be kept: ${problem}.`);
   return parsed.data;
 }
 
+/** Why the change cannot be where it says; null when it can. */
+function placeProblem(change: Change, { width, height, depth }: ActionGrid): string | null {
+  const places = change.kind === "fill" ? [change.from, change.to] : change.slice ? [change.slice.index] : [];
+  if (change.kind === "carry") places.push(change.from);
+  if (places.length === 0) return null;
+  if (depth === undefined) return "it names a slice, and an image has none";
+  const across = change.kind === "fill" ? change.axis : change.slice!.axis;
+  const count = [width, height / depth, depth][across];
+  const beyond = places.find((place) => place >= count);
+  return beyond === undefined ? null : `it names slice ${beyond} of ${count}`;
+}
+
 /** Why the runs cannot be a change on `grid`; null when they can. */
-function deltaProblem(delta: Delta, { width, height }: Grid, isTake: boolean): string | null {
+function deltaProblem({ kind, delta }: Change, { width, height }: Grid): string | null {
+  const isByHand = kind === "scribble" || kind === "brush" || kind === "erase";
   if (delta.length % 4 !== 0) return `its delta has ${delta.length} numbers, which is no multiple of 4`;
   let end = 0;
   for (let i = 0; i < delta.length; i += 4) {
@@ -79,9 +107,12 @@ function deltaProblem(delta: Delta, { width, height }: Grid, isTake: boolean): s
     end = start + length;
     if (end > width * height) return `its delta reaches pixel ${end} of ${width} x ${height}`;
     if (!isState(before) || !isState(after)) return `its delta turns ${before} into ${after}, which no pixel can hold`;
-    // A candidate decides pixels, leaves alone what is drawn by hand, and leaves no mark of a hand.
-    if (isTake && ((before & BY_HAND) !== 0 || (after & SEGMENTED) === 0 || (after & BY_HAND) !== 0))
-      return `a candidate may not turn ${before} into ${after}`;
+    // What no hand draws leaves alone what is drawn by hand, and leaves no mark of a hand.
+    if (!isByHand && ((before & BY_HAND) !== 0 || (after & BY_HAND) !== 0))
+      return `a ${kind} may not turn ${before} into ${after}`;
+    // A candidate decides pixels; filling anew may also leave undecided what was filled.
+    if ((kind === "take" || kind === "carry") && (after & SEGMENTED) === 0)
+      return `a ${kind} may not turn ${before} into ${after}`;
   }
   return null;
 }

@@ -4,10 +4,12 @@ import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import type { Mask } from "../core/index.ts";
 import { atomicWrite, FileError, inside, onFile, readLimited } from "../files/index.ts";
-import { decodeImage, encodeMaskPng } from "../image/index.ts";
-import { INSIDE } from "./annotation.ts";
+import { decodeAny, encodeMaskPng, encodeNiftiLabels, gridOf, planesOf, type Volume } from "../image/index.ts";
+import { type Annotation, INSIDE } from "./annotation.ts";
+import { JournalError } from "./errors.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
 import { ensureProjectFile, readProjectFile } from "./project-file.ts";
+import { statisticsCsv, Tally } from "./tally.ts";
 
 /** Bytes of an image file. */
 export const IMAGE_FILE_LIMIT = 2 ** 30;
@@ -17,9 +19,12 @@ const LINE_FEED = 10;
 export interface ExportedMask {
   /** From the image's folder, with forward slashes. */
   readonly path: string;
-  /** Pixels with value 1. */
+  /** Pixels or voxels with value 1. */
   readonly inside: number;
-  readonly png: Uint8Array;
+  /** A PNG of an image's mask, NIfTI of a volume's. */
+  readonly bytes: Uint8Array;
+  /** Of a volume: area, volume and mean intensity, slice by slice, as CSV. */
+  readonly statistics?: string;
 }
 
 export class ImageWork {
@@ -40,10 +45,10 @@ export class ImageWork {
   static async open(imagePath: string): Promise<ImageWork> {
     const bytes = await readLimited(imagePath, IMAGE_FILE_LIMIT);
     const name = basename(imagePath);
-    const { width, height } = decodeImage(bytes, name);
+    const grid = await gridOf(bytes, name);
     await readProjectFile(dirname(imagePath));
     await requireOwnLabels(dirname(imagePath));
-    const header: JournalHeader = { tendril: 1, image: name, width, height, sha256: sha256(bytes) };
+    const header: JournalHeader = { tendril: 1, image: name, ...grid, sha256: sha256(bytes) };
     const prepare = () => prepareFolder(dirname(imagePath));
     return new ImageWork(imagePath, await Journal.open(besideImage(imagePath, ".journal"), header, { prepare }));
   }
@@ -57,31 +62,64 @@ export class ImageWork {
   async inside(): Promise<Mask> {
     const { path, header } = this.journal;
     const { annotation } = replay((await readJournal(path, header)).actions, header);
-    const { width, height, data } = annotation;
-    return { width, height, data: data.map((value) => (value & INSIDE ? 1 : 0)) };
+    const { width, height } = annotation;
+    return { width, height, data: insideOf(annotation) };
   }
 
   /** The same as a file, without writing it. */
   async mask(): Promise<ExportedMask> {
-    const mask = await this.inside();
+    const { path, header } = this.journal;
+    const { annotation } = replay((await readJournal(path, header)).actions, header);
+    const name = `${LABELS_FOLDER}/${stem(this.imagePath)}_seg`;
+    if (header.depth !== undefined) return volumeMask(name, annotation, await this.readVolume());
+    const { width, height } = annotation;
+    const data = insideOf(annotation);
     return {
-      path: `${LABELS_FOLDER}/${stem(this.imagePath)}_seg.png`,
-      inside: mask.data.reduce((total, value) => total + value, 0),
-      png: encodeMaskPng(mask),
+      path: `${name}.png`,
+      inside: data.reduce((total, value) => total + value, 0),
+      bytes: encodeMaskPng({ width, height, data }),
     };
   }
 
-  /** Writes the mask as a whole, or leaves the old one. */
+  /** Writes the mask as a whole, or leaves the old one; beside a volume's its statistics. */
   async export(): Promise<ExportedMask> {
     const mask = await this.mask();
-    await prepareFolder(dirname(this.imagePath));
-    await atomicWrite(besideImage(this.imagePath, "_seg.png"), mask.png);
+    const folder = dirname(this.imagePath);
+    await prepareFolder(folder);
+    await atomicWrite(join(folder, mask.path), mask.bytes);
+    if (mask.statistics !== undefined) await atomicWrite(besideImage(this.imagePath, "_stats.csv"), mask.statistics);
     return mask;
+  }
+
+  /** The volume again, which is not kept: the mask lies on it only when the file is still the same. */
+  private async readVolume(): Promise<Volume> {
+    const { header } = this.journal;
+    const bytes = await readLimited(this.imagePath, IMAGE_FILE_LIMIT);
+    const opened = sha256(bytes) === header.sha256 ? await decodeAny(bytes, header.image) : null;
+    if (opened?.kind === "volume") return opened.volume;
+    throw new JournalError(
+      "other-image",
+      `${header.image} was changed by another program since it was opened. Put the old file back, and export again.`,
+    );
   }
 
   close(): Promise<void> {
     return this.journal.close();
   }
+}
+
+function volumeMask(name: string, annotation: Annotation, volume: Volume): ExportedMask {
+  const tally = new Tally(volume);
+  tally.count(annotation.data);
+  const { bytes, extension } = encodeNiftiLabels(insideOf(annotation), volume);
+  const statistics = statisticsCsv(tally, planesOf(volume).axial);
+  return { path: `${name}${extension}`, inside: tally.inside, bytes, statistics };
+}
+
+/** [H, W], 1 where inside: in place, since a volume's annotation is large and nobody else has it. */
+function insideOf({ data }: Annotation): Uint8Array {
+  for (let i = 0; i < data.length; i++) data[i] = data[i] & INSIDE ? 1 : 0;
+  return data;
 }
 
 async function prepareFolder(folder: string): Promise<void> {
@@ -117,5 +155,11 @@ function besideImage(imagePath: string, ending: string): string {
 }
 
 function stem(imagePath: string): string {
-  return basename(imagePath, extname(imagePath));
+  return stemOf(basename(imagePath));
+}
+
+/** A file's name without its ending, of which a packed volume has two. */
+export function stemOf(name: string): string {
+  const unpacked = name.replace(/\.gz$/i, "");
+  return basename(unpacked, extname(unpacked));
 }

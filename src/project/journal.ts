@@ -26,6 +26,8 @@ const headerSchema = z.strictObject({
   image: z.string().max(1024),
   width: z.int().positive(),
   height: z.int().positive(),
+  /** Of a volume: how many slices lie one under the other in `height`. */
+  depth: z.int().positive().optional(),
   /** Of the image file's bytes, in lower-case hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
@@ -282,7 +284,7 @@ function isTornHeader(bytes: Buffer, header: JournalHeader): boolean {
   return journalLine(header).subarray(0, bytes.length).equals(bytes) || bytes.every((byte) => byte === 0);
 }
 
-function requireHeader(json: Buffer, { width, height, sha256, image }: JournalHeader, source: string): void {
+function requireHeader(json: Buffer, { width, height, depth, sha256, image }: JournalHeader, source: string): void {
   const parsed = headerSchema.safeParse(jsonOf(json));
   if (!parsed.success)
     throw new JournalError(
@@ -291,7 +293,8 @@ function requireHeader(json: Buffer, { width, height, sha256, image }: JournalHe
       { cause: parsed.error },
     );
   const found = parsed.data;
-  if (found.sha256 !== sha256 || found.width !== width || found.height !== height)
+  const isSameSize = found.width === width && found.height === height && found.depth === depth;
+  if (found.sha256 !== sha256 || !isSameSize)
     throw new JournalError(
       "other-image",
       `${source} belongs to another image than this ${image}: it was begun on ${found.image}, ${found.width} x ${found.height}, ` +

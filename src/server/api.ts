@@ -14,6 +14,8 @@ import type { DropFolder } from "./upload.ts";
 const ACTIONS_LIMIT = 16 * 2 ** 20;
 const ACTIONS_AT_ONCE = 10_000;
 const NAME_LIMIT = 1024;
+/** Bytes; with the usual 64 KiB a volume of 150 MB takes half as long again. */
+const READ_AT_ONCE = 2 ** 20;
 
 const tab = z.uuid();
 const tabOnly = z.strictObject({ tab });
@@ -44,18 +46,24 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
     return { project: project.name, folder: project.folder, images: listed, refused: images.refused };
   });
 
-  api.get("/images/:id/file", async ({ params }, reply) => {
+  api.get("/images/:id/file", async ({ params, headers }, reply) => {
     const { path } = imageOf(params);
     const file = await onFile("read", path, () => open(path, "r"));
     const { size } = await onFile("read", path, () => file.stat());
-    return reply.type("image/png").header("content-length", size).send(file.createReadStream());
+    const part = partOf(headers.range, size);
+    const { start, end } = part ?? { start: 0, end: size };
+    if (part) reply.code(206).header("content-range", `bytes ${start}-${end - 1}/${size}`);
+    reply.type("application/octet-stream").header("content-length", end - start);
+    if (start < end) return reply.send(file.createReadStream({ start, end: end - 1, highWaterMark: READ_AT_ONCE }));
+    await file.close();
+    return reply.send(Buffer.alloc(0));
   });
 
   api.post("/images/:id/session", async ({ params, body }) => {
     const { isWriter, work } = await desk.open(imageOf(params).path, parse(tabOnly, body).tab);
     const { header, actions, cut } = work.journal;
-    const { image: name, width, height, sha256 } = header;
-    return { writer: isWriter, image: { name, width, height, sha256 }, actions, cut };
+    const { tendril: _, image: name, ...rest } = header;
+    return { writer: isWriter, image: { name, ...rest }, actions, cut };
   });
 
   api.post("/images/:id/actions", { bodyLimit: ACTIONS_LIMIT }, async ({ params, body }) => {
@@ -70,12 +78,12 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
   });
 
   api.get("/images/:id/mask", async ({ params }, reply) => {
-    const { path, png } = await (await desk.look(imageOf(params).path)).mask();
+    const { path, bytes } = await (await desk.look(imageOf(params).path)).mask();
     const name = encodeURIComponent(path.split("/").at(-1)!);
     return reply
-      .type("image/png")
+      .type(path.endsWith(".png") ? "image/png" : "application/octet-stream")
       .header("content-disposition", `attachment; filename*=UTF-8''${name}`)
-      .send(Buffer.from(png.buffer, png.byteOffset, png.byteLength));
+      .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   });
 
   api.register(async (uploads) => {
@@ -88,6 +96,19 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
       return { id: (await images.add(path)).id };
     });
   });
+}
+
+/** The bytes from `start` to before `end` that a range header asks for; null for all: a header of another kind may be ignored (RFC 9110). */
+function partOf(range: string | undefined, size: number): { start: number; end: number } | null {
+  const [, first, last] = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(range ?? "") ?? [];
+  if (first === undefined) return null;
+  const [start, end] = [Number(first), Math.min(size, Number(last) + 1)];
+  if (start < end) return { start, end };
+  throw new RequestError(
+    416,
+    "bad-range",
+    `The file has ${size} bytes; none of those that were asked for is among them.`,
+  );
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown): T {

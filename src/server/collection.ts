@@ -4,7 +4,7 @@ import { open, readdir, realpath, stat } from "node:fs/promises";
 import { basename, join, sep } from "node:path";
 import { TendrilError } from "../core/index.ts";
 import { inside, onFile, readLimited } from "../files/index.ts";
-import { checkStart, decodeImage, START_BYTES } from "../image/index.ts";
+import { checkAnyStart, decodeImage, isGzip, PACKED_START_BYTES, START_BYTES } from "../image/index.ts";
 import { IMAGE_FILE_LIMIT } from "../project/index.ts";
 import { RequestError } from "./errors.ts";
 
@@ -20,7 +20,7 @@ export interface RefusedFile {
   readonly message: string;
 }
 
-/** A folder's files that a person would call images; those that are not PNG are refused by name, not passed over. */
+/** A folder's files that a person would call images; those that are not read are refused by name, not passed over. */
 const IMAGE_NAME = /\.(png|jpe?g|tiff?|bmp|gif|webp|dcm|dicom|nii|nii\.gz|nrrd|mha|mhd|jp2|heic|avif)$/i;
 /**
  * Files are decoded as a whole at the start until this many bytes have been read, and only begun after that, so that a folder
@@ -49,7 +49,7 @@ export class ImageCollection {
     if (names.length === 0)
       this.refused.push({
         name: basename(path),
-        message: `${path} holds no images. Name the folder that has the PNG files directly in it; folders inside a folder are not searched.`,
+        message: `${path} holds no images. Name the folder that has the PNG or NIfTI files directly in it; folders inside a folder are not searched.`,
       });
     // A link in a folder may lead anywhere; one named by hand is meant.
     for (const name of names) await this.addUnlessRefused(join(path, name), () => inside(path, name));
@@ -90,18 +90,24 @@ export class ImageCollection {
   }
 
   private async checkImage(path: string): Promise<void> {
+    const kind = checkAnyStart(await onFile("read", path, () => readStart(path)), basename(path));
     const { size } = await onFile("read", path, () => stat(path));
+    // Unpacking a volume takes seconds; what is wrong with it beyond its header is found when it is chosen.
+    if (kind === "volume") return;
     this.bytesChecked += size;
     if (this.bytesChecked <= WHOLE_CHECK_BYTES) decodeImage(await readLimited(path, IMAGE_FILE_LIMIT), basename(path));
-    else checkStart(await onFile("read", path, () => readStart(path)), basename(path));
   }
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
   const file = await open(path, "r");
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(START_BYTES), 0, START_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
+    const read = async (length: number) => {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
+      return buffer.subarray(0, bytesRead);
+    };
+    const start = await read(START_BYTES);
+    return isGzip(start) ? await read(PACKED_START_BYTES) : start;
   } finally {
     await file.close();
   }

@@ -2,12 +2,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { onFile, readLimited, syncFolder } from "../files/index.ts";
-import { decodeImage } from "../image/index.ts";
-import { IMAGE_FILE_LIMIT, sha256 } from "../project/index.ts";
+import { decodeAny } from "../image/index.ts";
+import { IMAGE_FILE_LIMIT, sha256, stemOf } from "../project/index.ts";
 import { RequestError } from "./errors.ts";
 
 const NAME_BYTES = 100;
@@ -37,8 +37,8 @@ export class DropFolder {
     try {
       await onFile("write", this.path, () => mkdir(this.path, { recursive: true }));
       const digest = await onFile("write", received, () => receive(body, received));
-      decodeImage(await readLimited(received, IMAGE_FILE_LIMIT), `${stem}${extname(name)}`);
-      const turn = this.queue.then(() => this.publish(received, digest, stem));
+      const ending = await endingOf(await readLimited(received, IMAGE_FILE_LIMIT), name);
+      const turn = this.queue.then(() => this.publish(received, digest, stem, ending));
       this.queue = turn.catch(() => {});
       return await turn;
     } finally {
@@ -46,18 +46,18 @@ export class DropFolder {
     }
   }
 
-  private async publish(received: string, digest: string, stem: string): Promise<string> {
+  private async publish(received: string, digest: string, stem: string, ending: string): Promise<string> {
     const taken = await readdir(this.path);
     for (let number = 1; ; number++) {
       const own = number === 1 ? stem : `${stem}-${number}`;
       // The journal and the mask go by the name without its extension, and some disks do not tell a from A.
-      const other = taken.find((name) => basename(name, extname(name)).toLowerCase() === own.toLowerCase());
-      const path = join(this.path, other ?? `${own}.png`);
+      const other = taken.find((name) => stemOf(name).toLowerCase() === own.toLowerCase());
+      const path = join(this.path, other ?? `${own}${ending}`);
       if (!other) {
         await onFile("write", path, () => claimAndRename(received, path, this.path));
         return path;
       }
-      if (extname(other).toLowerCase() === ".png" && sha256(await readLimited(path, IMAGE_FILE_LIMIT)) === digest)
+      if (other.toLowerCase().endsWith(ending) && sha256(await readLimited(path, IMAGE_FILE_LIMIT)) === digest)
         return path;
     }
   }
@@ -67,7 +67,7 @@ export class DropFolder {
 export function cleanStem(name: string): string {
   const last = name.normalize("NFC").split(/[\\/]/).at(-1)!;
   const safe = last
-    .replace(/\.[a-z]{1,4}$/i, "")
+    .replace(/(\.nii)?\.[a-z]{1,4}$/i, "")
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
     .replace(/[\u0000-\u001f\u007f-\u009f<>:"|?*]/g, "_");
   // Cut between bytes, the last character may be a part of one, which decodes to the replacement character.
@@ -75,6 +75,14 @@ export function cleanStem(name: string): string {
   const trimmed = short.replace(/^[\s.]+|[\s.]+$/g, "");
   if (trimmed === "") return "image";
   return DEVICE.test(trimmed.split(".")[0]) ? `_${trimmed}` : trimmed;
+}
+
+/** What a kept file is called at its end: by what it holds, not by its old name. @throws {ImageFormatError} when it is no image */
+async function endingOf(bytes: Uint8Array, name: string): Promise<string> {
+  const opened = await decodeAny(bytes, `${cleanStem(name)}${/(\.nii)?\.[a-z]{1,4}$/i.exec(name)?.[0] ?? ""}`);
+  if (opened.kind === "image") return ".png";
+  const { origin } = opened.volume;
+  return origin.kind === "nifti" && origin.isCompressed ? ".nii.gz" : ".nii";
 }
 
 /** Streams to the disk and returns the SHA-256. */

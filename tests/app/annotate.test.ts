@@ -102,7 +102,7 @@ test("an image is scribbled on, a candidate taken, corrected, killed, opened aga
   await second.page.waitForSelector("text=Exported labels/scan_seg.png");
   const exported = await readFile(join(path, "labels/scan_seg.png"));
   const work = await ImageWork.open(image);
-  expect(Buffer.compare(exported, (await work.mask()).png)).toBe(0);
+  expect(Buffer.compare(exported, (await work.mask()).bytes)).toBe(0);
   await work.close();
   const mask = decodeImage(exported, "scan_seg.png");
   const { width, height } = decodeImage(await readFile(image), "scan.png");

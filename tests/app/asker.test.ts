@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { Asker, WorkerError } from "../../src/app/asker.ts";
 import type { Answer, ModelFacts, Order } from "../../src/app/worker-messages.ts";
+import type { Image } from "../../src/core/index.ts";
 
+const image: Image = { width: 2, height: 2, data: new Uint8Array(4), maximum: 255 };
 const MODEL: ModelFacts = { name: "general-1", kind: "general", answers: 24, canLearn: true };
 
 /** The far side of a worker: keeps what it is told until the test lets it answer. */
@@ -25,11 +27,13 @@ function asking() {
   return { far, asker: new Asker(far as unknown as Worker) };
 }
 
-const question = (seed: number) => ({ annotation: new Uint8Array(4), count: 4, seed, step: 0.5 });
+const question = (seed: number) => ({ image, annotation: new Uint8Array(4), count: 4, seed, step: 0.5 });
 const soon = () => new Promise((resolve) => setTimeout(resolve));
 
 test("of several questions only the newest is answered, and those in between are never asked", async () => {
   const { far, asker } = asking();
+  asker.use(image, null);
+  far.orders.length = 0;
   const answers = [asker.ask(question(1)), asker.ask(question(2)), asker.ask(question(3))];
   await soon();
   // The first two were replaced before they could be sent.
@@ -79,10 +83,10 @@ test("the annotation is copied: drawing on does not change what was asked", asyn
 test("features are handed on without an answer, and the model is told of when it is loaded", async () => {
   const { far, asker } = asking();
   const features = new Float32Array(8);
-  asker.use(features);
+  asker.use(image, features);
   const model = asker.load();
   await soon();
-  expect(far.orders).toMatchObject([{ kind: "features", features }, { kind: "load" }]);
+  expect(far.orders).toMatchObject([{ kind: "image", image }, { kind: "features", features }, { kind: "load" }]);
   far.onmessage({ data: { kind: "loaded", ticket: far.orders[1].ticket, model: MODEL } });
   expect(await model).toEqual(MODEL);
 });

@@ -1,0 +1,65 @@
+/** What is worked on: an image, or one slice of a volume. Tools, view, gallery and model know nothing else. */
+import type { Box, Image } from "../core/index.ts";
+import { type Annotation, BY_HAND, INSIDE, SEGMENTED, type SlicePlace } from "../project/annotation.ts";
+import { MaskTiles } from "./mask-tiles.ts";
+import { buildPyramid, type Level } from "./pyramid.ts";
+import { LABEL_STYLE } from "./styles.ts";
+import type { Pixels } from "./view.ts";
+
+export interface Sheet extends Pixels {
+  readonly image: Image;
+  readonly levels: readonly Level[];
+  /** Of this sheet's pixels; of a slice it is a copy that follows the volume's. */
+  readonly annotation: Annotation;
+  readonly labels: MaskTiles;
+  /** Of a slice */
+  readonly place?: SlicePlace;
+}
+
+export function sheetOf(
+  image: Image,
+  annotation: Annotation,
+  more: { readonly aspect?: number; readonly levels?: readonly Level[]; readonly place?: SlicePlace } = {},
+): Sheet {
+  const { width, height } = image;
+  const { data } = annotation;
+  const labels = new MaskTiles(
+    image,
+    (x, y) => {
+      const value = data[y * width + x];
+      if (value & INSIDE) return 1;
+      if (value & BY_HAND) return 2;
+      // On a slice, what candidates on slices of other planes left outside would be lines that mean nothing here.
+      return value & SEGMENTED && !more.place ? 4 : 0;
+    },
+    LABEL_STYLE,
+  );
+  return {
+    width,
+    height,
+    aspect: more.aspect ?? 1,
+    image,
+    levels: more.levels ?? buildPyramid(image),
+    annotation,
+    labels,
+    ...(more.place ? { place: more.place } : {}),
+  };
+}
+
+/** Takes over `now` as what a sheet's annotation holds. */
+export function follow({ annotation, labels }: Sheet, now: Uint8Array): void {
+  const { width, data } = annotation;
+  let [left, right, top, bottom] = [width, -1, -1, -1];
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] === now[i]) continue;
+    const x = i % width;
+    if (x < left) left = x;
+    if (x > right) right = x;
+    bottom = (i - x) / width;
+    if (top < 0) top = bottom;
+  }
+  if (right < 0) return;
+  data.set(now);
+  const box: Box = { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+  labels.changed(box);
+}

@@ -1,0 +1,107 @@
+/** What is inside, counted slice by slice across each of a volume's axes as changes come and go; and the statistics made of it. */
+import { type Plane, type Volume, worldOf } from "../image/index.ts";
+import { type Delta, INSIDE } from "./annotation.ts";
+
+type Counted = Pick<Volume, "size" | "data" | "slope" | "intercept" | "toWorld">;
+
+export class Tally {
+  readonly volume: Counted;
+  /** Voxels inside on each slice, across i, j and k */
+  readonly areas: readonly [Int32Array, Int32Array, Int32Array];
+  /** Their stored values, added up */
+  private readonly sums: readonly [Float64Array, Float64Array, Float64Array];
+  /** Voxels inside */
+  inside = 0;
+
+  constructor(volume: Counted) {
+    this.volume = volume;
+    const [ni, nj, nk] = volume.size;
+    this.areas = [new Int32Array(ni), new Int32Array(nj), new Int32Array(nk)];
+    this.sums = [new Float64Array(ni), new Float64Array(nj), new Float64Array(nk)];
+  }
+
+  /** @param direction  1 for a change that is made, -1 for one that is taken back */
+  change(delta: Delta, direction: 1 | -1): void {
+    for (let run = 0; run < delta.length; run += 4) {
+      const step = (direction * ((delta[run + 3] & INSIDE) - (delta[run + 2] & INSIDE))) / INSIDE;
+      if (step !== 0) this.add(delta[run], delta[run + 1], step);
+    }
+  }
+
+  /** Counts an annotation as a whole. @param labels  [k, j, i], an annotation's bytes */
+  count(labels: Uint8Array): void {
+    for (let at = 0; at < labels.length; at++) {
+      const start = at;
+      while (at < labels.length && labels[at] & INSIDE) at++;
+      if (at > start) this.add(start, at - start, 1);
+    }
+  }
+
+  /** Mean intensity inside, of one slice or of all; null where nothing is inside. */
+  mean(axis: 0 | 1 | 2, slice?: number): number | null {
+    const { slope, intercept } = this.volume;
+    const area = slice === undefined ? this.inside : this.areas[axis][slice];
+    const sum = slice === undefined ? this.sums[axis].reduce((total, part) => total + part, 0) : this.sums[axis][slice];
+    return area === 0 ? null : (slope * sum) / area + intercept;
+  }
+
+  /** Volume of a voxel in ml. */
+  get voxelVolume(): number {
+    const { toWorld } = this.volume;
+    const column = (axis: number) => [0, 4, 8].map((row) => toWorld[row + axis]);
+    const [[a, b, c], [d, e, f], [g, h, i]] = [column(0), column(1), column(2)];
+    return Math.abs(a * (e * i - f * h) - d * (b * i - c * h) + g * (b * f - c * e)) / 1000;
+  }
+
+  private add(start: number, length: number, step: number): void {
+    const { size, data } = this.volume;
+    const [ni, nj] = size;
+    const { areas, sums } = this;
+    this.inside += step * length;
+    let i = start % ni;
+    let j = Math.floor(start / ni) % nj;
+    let k = Math.floor(start / (ni * nj));
+    for (let at = start; at < start + length; at++) {
+      const value = Number.isFinite(data[at]) ? step * data[at] : 0;
+      for (let axis = 0; axis < 3; axis++) {
+        const place = axis === 0 ? i : axis === 1 ? j : k;
+        areas[axis][place] += step;
+        // What is added and taken away again leaves rounding behind, of numbers with fractions.
+        sums[axis][place] = areas[axis][place] === 0 ? 0 : sums[axis][place] + value;
+      }
+      if (++i < ni) continue;
+      i = 0;
+      if (++j < nj) continue;
+      j = 0;
+      k++;
+    }
+  }
+}
+
+/** Of every slice of a plane with something inside, and of the whole: voxels, area, volume and mean intensity. */
+export function statisticsCsv(tally: Tally, plane: Plane): string {
+  const areas = tally.areas[plane.axis];
+  const row = (name: string, slice: string, voxels: number, area: string, position: string, mean: number | null) =>
+    [name, slice, position, voxels, area, (voxels * tally.voxelVolume).toFixed(6), mean?.toFixed(4) ?? ""].join(",");
+  const rows = [...areas.keys()]
+    .filter((slice) => areas[slice] > 0)
+    .map((slice) =>
+      row(
+        plane.name,
+        `${slice + 1}`,
+        areas[slice],
+        (areas[slice] * plane.pixelArea).toFixed(4),
+        middleOf(tally.volume, plane, slice),
+        tally.mean(plane.axis, slice),
+      ),
+    );
+  const whole = row("whole", "", tally.inside, "", "", tally.mean(0));
+  return `${["plane,slice,position_mm,voxels,area_mm2,volume_ml,mean_intensity", ...rows, whole].join("\n")}\n`;
+}
+
+/** Position of a slice's middle along the patient's axis that counts the plane's slices, in mm. */
+function middleOf({ size, toWorld }: Counted, { axis, name }: Plane, slice: number): string {
+  const middle = size.map((count) => (count - 1) / 2) as [number, number, number];
+  middle[axis] = slice;
+  return worldOf(toWorld, middle)[{ sagittal: 0, coronal: 1, axial: 2 }[name]].toFixed(3);
+}

@@ -1,0 +1,48 @@
+import { gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { decodeNifti, previewNifti } from "../../src/image/index.ts";
+import { nifti } from "./nifti.ts";
+
+const SIZE = [40, 30, 8] as const;
+const SLICE = 40 * 30;
+
+/** Reads parts of a file, and counts what it gives. */
+function parts(file: Uint8Array) {
+  const given = { bytes: 0 };
+  const part = async (start: number, end: number) => {
+    const bytes = file.slice(start, end);
+    given.bytes += bytes.length;
+    return bytes;
+  };
+  return { part, given };
+}
+
+test("the middle slice is read from the file's beginning and its own bytes alone", async () => {
+  for (const version of [1, 2] as const) {
+    const file = nifti({ version, size: SIZE });
+    const whole = decodeNifti(file, "a.nii");
+    const { part, given } = parts(file);
+    const preview = (await previewNifti(part, "a.nii"))!;
+    expect(preview.size).toEqual([40, 30, 1]);
+    expect(preview.data).toEqual(whole.data.subarray(4 * SLICE, 5 * SLICE));
+    expect(preview.toWorld).toEqual(whole.toWorld);
+    expect(given.bytes).toBe(1024 + 2 * SLICE);
+  }
+});
+
+test("of a packed file the middle slice is shown, or the last that is in the part read", async () => {
+  const file = nifti({ size: SIZE });
+  const whole = decodeNifti(file, "a.nii");
+  const packed = new Uint8Array(gzipSync(file, { level: 0 }));
+  expect((await previewNifti(parts(packed).part, "a.nii.gz"))!.data).toEqual(whole.data.subarray(4 * SLICE, 5 * SLICE));
+  const cut = packed.subarray(0, 352 + 3 * 2 * SLICE + 40);
+  expect((await previewNifti(parts(cut).part, "a.nii.gz"))!.data).toEqual(whole.data.subarray(2 * SLICE, 3 * SLICE));
+});
+
+test("there is no preview of what is no NIfTI, and none where no slice is whole", async () => {
+  expect(await previewNifti(parts(new Uint8Array(9000)).part, "a.nii")).toBeNull();
+  const file = nifti({ size: SIZE });
+  expect(await previewNifti(parts(file.subarray(0, 1024)).part, "a.nii")).toBeNull();
+  const packed = new Uint8Array(gzipSync(file, { level: 0 }));
+  expect(await previewNifti(parts(packed.subarray(0, 1500)).part, "a.nii.gz")).toBeNull();
+});
