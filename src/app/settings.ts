@@ -96,6 +96,8 @@ export function createSettings() {
   };
 }
 
+export type Settings = ReturnType<typeof createSettings>;
+
 /** The place among STEPS that was set last; the last, to finish it, at the beginning. */
 function recalledStep(): number {
   const kept = recall("step");

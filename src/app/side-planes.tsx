@@ -3,7 +3,8 @@ import { createEffect, createMemo, createSignal, For, onCleanup, onMount } from 
 import { PLANE_NAMES, type Plane, pixelOf, sliceImage, voxelAt } from "../image/index.ts";
 import { INSIDE } from "../project/annotation.ts";
 import { numberWords } from "./bars.tsx";
-import type { Slicing, Store } from "./store.ts";
+import type { Slicing } from "./slice-work.ts";
+import type { Store } from "./store.ts";
 import { unitOf } from "./volume-window.ts";
 import { grayTable } from "./window-level.ts";
 

@@ -2,7 +2,7 @@
 import { createEffect, createMemo, createSignal, onCleanup, onMount, Show } from "solid-js";
 import { DONE, FILLED, marksOf, TOUCHED } from "../project/slice-labels.ts";
 import { ACTIONS, type KeyAction, type Page, tooltipOf } from "./keys.ts";
-import type { Slicing } from "./store.ts";
+import type { Slicing } from "./slice-work.ts";
 import { AMBER, AZURE } from "./styles.ts";
 
 /** Doubts are counted when the hand has rested for so long, milliseconds. */

@@ -4,7 +4,7 @@
  */
 import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
-import { grayScaleOf, PLANE_NAMES, type Plane, planesOf, previewNifti, sliceImage, voxelAt } from "../image/index.ts";
+import { grayScaleOf, planesOf, previewNifti, sliceImage } from "../image/index.ts";
 import {
   type Action,
   type Change,
@@ -14,18 +14,16 @@ import {
   type TakenCandidate,
   takeDelta,
 } from "../project/annotation.ts";
-import { DONE, fillDelta, gapNear, marksOf, maskOf } from "../project/slice-labels.ts";
-import { statisticsCsv } from "../project/tally.ts";
 import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker, Offer } from "./asker.ts";
-import { carriedCandidate, insideOnly, startedFrom } from "./carry.ts";
 import type { Learner } from "./learner.ts";
 import { changeWords, disagreementOf } from "./offer-raster.ts";
 import { type Look, OpenImage } from "./open-image.ts";
-import type { OpenVolume } from "./open-volume.ts";
 import type { Reader } from "./reader.ts";
+import { saveFile } from "./save-file.ts";
 import { createSettings } from "./settings.ts";
 import { type Sheet, sheetOf } from "./sheet.ts";
+import { createSliceWork, type Slicing } from "./slice-work.ts";
 import { STEPS } from "./steps.ts";
 import { countSaved, type SaveStatus, Sync } from "./sync.ts";
 import { findUnsaved, keepUnsaved, type Unsaved } from "./unsaved.ts";
@@ -41,8 +39,6 @@ const SLOW = 1000;
 const STAYED = 2000;
 /** Files of which a first picture is looked for. */
 const VOLUME_NAME = /\.nii(\.gz)?$/i;
-/** Slices doubted less than this are not worth going to. */
-const DOUBTFUL = 0.05;
 /** A page that may only look asks so often whether it may write, milliseconds. */
 const LOOK_AGAIN = 2500;
 
@@ -97,8 +93,6 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   let lookAgain: ReturnType<typeof setTimeout> | undefined;
   let opening = 0;
   let round = 0;
-  /** Which way the annotator went last from slice to slice. */
-  let direction: 1 | -1 = 1;
 
   const openImage = () => {
     const state = page();
@@ -203,7 +197,6 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
 
   function show(opened: OpenImage): void {
     round = 0;
-    direction = 1;
     const begun = firstLook(opened);
     const shown = opened.sheetAt(begun);
     batch(() => {
@@ -325,7 +318,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     closeOffer();
     setMessage(null);
     if (change.delta.length > 0 || kind === "scribble") act({ ...change, at: Date.now() });
-    moveCrosshair(drawn);
+    slices.moveCrosshair(drawn);
     if (kind === "scribble") void ask();
   }
 
@@ -417,141 +410,6 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     return now ? now.volume.tally.areas[now.plane.axis][now.slice] : opened.inside;
   }
 
-  /** Looks at another voxel or plane of the volume. */
-  function lookAt(next: Partial<Look>): void {
-    const now = slicing();
-    const before = sheet();
-    if (!now || !before) return;
-    const at = now.volume.clamp(next.at ?? look().at);
-    const plane = next.plane ?? look().plane;
-    const isOther = plane !== look().plane || now.volume.sliceAt(now.plane, at) !== now.slice;
-    if (isOther) {
-      closeOffer();
-      learner.stop();
-    }
-    batch(() => {
-      setLook({ at, plane });
-      if (plane !== now.plane.name) settings.setView(fitView(sheet()!, settings.screen()));
-    });
-    if (!isOther) return;
-    round = 0;
-    const { plane: shown, slice } = slicing()!;
-    announce(`${shown.name} slice ${slice + 1} of ${shown.count}`);
-    void learn();
-  }
-
-  /** @param slice  of the plane that is worked on, from 0; beyond the ends is the end */
-  function goToSlice(slice: number): void {
-    const now = slicing();
-    if (!now) return;
-    const at: [number, number, number] = [...look().at];
-    at[now.plane.axis] = slice;
-    if (slice !== now.slice) direction = slice > now.slice ? 1 : -1;
-    lookAt({ at });
-  }
-
-  /** Shows the slice of a change, which may be across another axis. */
-  function goToPlace({ axis, index }: SlicePlace): void {
-    const now = slicing();
-    if (!now) return;
-    const at: [number, number, number] = [...look().at];
-    at[axis] = index;
-    lookAt({ at, plane: now.volume.planeAcross(axis).name });
-  }
-
-  /** The crosshair follows the hand: it goes to where a stroke ends. */
-  function moveCrosshair({ points }: Stroke): void {
-    const now = slicing();
-    if (now) lookAt({ at: voxelAt(now.plane, now.slice, points[points.length - 1]) });
-  }
-
-  /** Marks the slice as done and goes on to the next in the direction of the last step, with this one's mask on offer. */
-  function finishSlice(): void {
-    const now = slicing();
-    if (!now) return;
-    const { opened, plane, slice } = now;
-    if (!isReadOnly() && !(marksOf(opened.history.done, plane)[slice] & DONE))
-      act({ kind: "done", slice: { axis: plane.axis, index: slice }, delta: [], at: Date.now() });
-    const next = slice + direction;
-    if (next < 0 || next >= plane.count) {
-      setMessage({ tone: "note", text: `Slice ${slice + 1} is done. It is the ${next < 0 ? "first" : "last"} one.` });
-      return;
-    }
-    setMessage(null);
-    goToSlice(next);
-    if (!isReadOnly() && insideOn(opened) === 0) void carry(slice);
-  }
-
-  /** Offers another slice's mask for this one, and then what the model makes of it here. */
-  async function carry(from: number): Promise<void> {
-    const now = slicing();
-    const shown = sheet();
-    if (!now || !shown) return;
-    const { annotation, image } = shown;
-    const mask = maskOf(now.volume.annotationOn(now.plane, from));
-    const carried = carriedCandidate(mask, annotation);
-    if (!carried) return;
-    const seed = now.opened.performed * 1000 + round;
-    const step = STEPS[settings.step()].share;
-    const first: Offer = { model: null, carriedFrom: from, seed, step, features: false, candidates: [carried] };
-    present(first, now.opened);
-    const started = startedFrom(mask, annotation);
-    // Without a model the mask is offered all the same.
-    const answer = await asker
-      .ask({ image, annotation: started, isTaken: false, count: OFFERED - 1, seed, step })
-      .catch(() => null);
-    if (!answer || offer() !== first || answer.candidates.length === 0) return;
-    if (answer.model) know(answer.model);
-    const others = answer.candidates.map((candidate) => insideOnly(candidate, annotation));
-    now.volume.disagreed(shown.place!, disagreementOf([carried, ...others], annotation));
-    present({ ...answer, carriedFrom: from, candidates: [carried, ...others] }, now.opened);
-  }
-
-  /** Fills the slices between the two nearest done ones. */
-  function fill(): void {
-    const now = slicing();
-    if (!now || isReadOnly()) return;
-    const { opened, volume, plane, slice } = now;
-    const gap = gapNear(marksOf(opened.history.done, plane), slice);
-    if (!gap) {
-      tell("Finish two slices with others between them (Enter), then fill between those.");
-      return;
-    }
-    const { from, to } = gap;
-    const delta = fillDelta(opened.history.annotation.data, volume.volume.size, plane, gap);
-    if (!delta) {
-      tell(`Nothing was filled: of slices ${from + 1} and ${to + 1} one is empty.`);
-      return;
-    }
-    closeOffer();
-    act({ kind: "fill", axis: plane.axis, from, to, delta, at: Date.now() });
-    if (slice <= from || slice >= to) goToSlice((from + to) >> 1);
-    tell(`Filled slices ${from + 2} to ${to} from those at both ends. Look through them: the most doubtful is at J.`);
-  }
-
-  function tell(text: string): void {
-    setMessage({ tone: "note", text });
-    announce(text);
-  }
-
-  function goToDoubtful(): void {
-    const now = slicing();
-    if (!now) return;
-    const doubts = now.volume.doubts(now.plane, now.opened.history.done);
-    doubts[now.slice] = 0;
-    const most = doubts.indexOf(Math.max(...doubts));
-    if (doubts[most] < DOUBTFUL) tell("No other slice is doubtful.");
-    else {
-      setMessage(null);
-      goToSlice(most);
-    }
-  }
-
-  function nextPlane(): void {
-    const { plane } = look();
-    lookAt({ plane: PLANE_NAMES[(PLANE_NAMES.indexOf(plane) + 1) % PLANE_NAMES.length] });
-  }
-
   /** Sets the step dial. @param place  among STEPS; beyond the ends is the end */
   function setStep(place: number): void {
     const before = settings.step();
@@ -574,18 +432,9 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     closeOffer();
     setMessage(null);
     // What comes and goes is seen, on whichever slice it is.
-    goToChange(change);
+    slices.goToChange(change);
     act({ kind, at: Date.now() });
     announce(`${kind === "undo" ? "Undid" : "Redid"} ${nameOf(change)}.`);
-  }
-
-  function goToChange(change: Change): void {
-    const now = slicing();
-    if (!now) return;
-    if (change.kind === "fill") {
-      const isShown = now.plane.axis === change.axis && change.from < now.slice && now.slice < change.to;
-      if (!isShown) goToPlace({ axis: change.axis, index: (change.from + change.to) >> 1 });
-    } else if (change.slice) goToPlace(change.slice);
   }
 
   async function exportMask(): Promise<void> {
@@ -605,18 +454,10 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
 
   async function download(opened: OpenImage, name: string): Promise<void> {
     try {
-      save(await api.mask(opened.id), name);
+      saveFile(await api.mask(opened.id), name);
     } catch (error) {
       setMessage({ tone: "warning", text: `Not downloaded. ${sentenceOf(error)}` });
     }
-  }
-
-  /** Area, volume and mean intensity of every slice of the plane that is worked on. */
-  function saveStatistics(): void {
-    const now = slicing();
-    if (!now) return;
-    const text = statisticsCsv(now.volume.tally, now.plane);
-    save(new Blob([text], { type: "text/csv" }), `${now.opened.name.replace(/(\.nii)?\.[^.]+$/i, "")}_stats.csv`);
   }
 
   /** Opens the image `by` places further in the list. */
@@ -649,6 +490,30 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     }
   }
 
+  const slices = createSliceWork({
+    asker,
+    settings,
+    sheet,
+    slicing,
+    look,
+    setLook,
+    isReadOnly,
+    offer,
+    act,
+    closeOffer,
+    present,
+    know,
+    announce,
+    setMessage,
+    insideOn,
+    seed: () => (openImage()?.performed ?? 0) * 1000 + round,
+    changed() {
+      round = 0;
+      learner.stop();
+      void learn();
+    },
+  });
+
   return {
     settings,
     list,
@@ -658,18 +523,8 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     firstPicture,
     sheet,
     look,
-    lookAt,
     slicing,
-    goToSlice,
-    stepSlice(by: number) {
-      const now = slicing();
-      if (now) goToSlice(Math.min(now.plane.count - 1, Math.max(0, now.slice + by)));
-    },
-    finishSlice,
-    fill,
-    goToDoubtful,
-    nextPlane,
-    saveStatistics,
+    ...slices.actions,
     insideOn,
     /** Counts changes of the annotation: what draws it depends on this. */
     revision,
@@ -730,15 +585,6 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
 
 export type Store = ReturnType<typeof createStore>;
 
-/** The volume that is open and the slice that is worked on. */
-export interface Slicing {
-  readonly opened: OpenImage;
-  readonly volume: OpenVolume;
-  readonly plane: Plane;
-  /** From 0 */
-  readonly slice: number;
-}
-
 /** Where a volume is first looked at: where it was worked on last, else in its middle. */
 function firstLook({ volume, history }: OpenImage): Look {
   if (!volume) return { at: [0, 0, 0], plane: "axial" };
@@ -755,16 +601,6 @@ function sizeWords({ volume }: OpenImage, { width, height }: { width: number; he
 
 function placed(slice: SlicePlace | undefined): { slice?: SlicePlace } {
   return slice ? { slice } : {};
-}
-
-/** Hands a file to the browser to keep. */
-function save(file: Blob, name: string): void {
-  const address = URL.createObjectURL(file);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(address);
 }
 
 function sentenceOf(error: unknown): string {

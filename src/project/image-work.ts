@@ -62,23 +62,16 @@ export class ImageWork {
   async inside(): Promise<Mask> {
     const { path, header } = this.journal;
     const { annotation } = replay((await readJournal(path, header)).actions, header);
-    const { width, height } = annotation;
-    return { width, height, data: insideOf(annotation) };
+    return { width: annotation.width, height: annotation.height, data: insideOf(annotation) };
   }
 
   /** The same as a file, without writing it. */
   async mask(): Promise<ExportedMask> {
-    const { path, header } = this.journal;
-    const { annotation } = replay((await readJournal(path, header)).actions, header);
+    const mask = await this.inside();
     const name = `${LABELS_FOLDER}/${stem(this.imagePath)}_seg`;
-    if (header.depth !== undefined) return volumeMask(name, annotation, await this.readVolume());
-    const { width, height } = annotation;
-    const data = insideOf(annotation);
-    return {
-      path: `${name}.png`,
-      inside: data.reduce((total, value) => total + value, 0),
-      bytes: encodeMaskPng({ width, height, data }),
-    };
+    if (this.journal.header.depth !== undefined) return volumeMask(name, mask, await this.readVolume());
+    const inside = mask.data.reduce((total, value) => total + value, 0);
+    return { path: `${name}.png`, inside, bytes: encodeMaskPng(mask) };
   }
 
   /** Writes the mask as a whole, or leaves the old one; beside a volume's its statistics. */
@@ -108,10 +101,10 @@ export class ImageWork {
   }
 }
 
-function volumeMask(name: string, annotation: Annotation, volume: Volume): ExportedMask {
+function volumeMask(name: string, mask: Mask, volume: Volume): ExportedMask {
   const tally = new Tally(volume);
-  tally.count(annotation.data);
-  const { bytes, extension } = encodeNiftiLabels(insideOf(annotation), volume);
+  tally.count(mask.data);
+  const { bytes, extension } = encodeNiftiLabels(mask.data, volume);
   const statistics = statisticsCsv(tally, planesOf(volume).axial);
   return { path: `${name}${extension}`, inside: tally.inside, bytes, statistics };
 }

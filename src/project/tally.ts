@@ -28,11 +28,11 @@ export class Tally {
     }
   }
 
-  /** Counts an annotation as a whole. @param labels  [k, j, i], an annotation's bytes */
-  count(labels: Uint8Array): void {
-    for (let at = 0; at < labels.length; at++) {
+  /** Counts a mask as a whole. @param mask  [k, j, i], 1 where inside */
+  count(mask: Uint8Array): void {
+    for (let at = 0; at < mask.length; at++) {
       const start = at;
-      while (at < labels.length && labels[at] & INSIDE) at++;
+      while (at < mask.length && mask[at] === 1) at++;
       if (at > start) this.add(start, at - start, 1);
     }
   }
