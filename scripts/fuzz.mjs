@@ -1,5 +1,6 @@
 /**
- * `npm run fuzz [-- ROUNDS [FILTERS]]`: the property tests again and again (10 rounds), each round with a random seed of its own.
+ * `npm run fuzz [-- ROUNDS [FILTERS]]`: the property tests, and those that mutate files, again and again (10 rounds), each round with a random
+ * seed of its own.
  *
  * Rounds, because a test that says how many examples it draws keeps that number whatever is configured for all.
  */
@@ -18,7 +19,7 @@ ensureBuilt("commands");
 const files = readdirSync(join(root, "tests"), { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".test.ts") && filters.every((filter) => path.includes(filter)))
   .map((path) => join("tests", path))
-  .filter((path) => readFileSync(join(root, path), "utf8").includes('from "fast-check"'));
+  .filter((path) => /from "fast-check"|TENDRIL_SEED/.test(readFileSync(join(root, path), "utf8")));
 for (let round = 1; round <= Number(rounds); round++) {
   const seed = Math.floor(Math.random() * 2 ** 31);
   console.error(`Round ${round} of ${rounds}: TENDRIL_SEED=${seed}`);

@@ -31,6 +31,11 @@ export function measureZlib(bytes: Uint8Array, limit: number): ZlibSize {
   return new Walk(bytes, limit).stream();
 }
 
+/** As `measureZlib`, of a stream without header and checksum (RFC 1951 alone), as gzip wraps it. */
+export function measureDeflate(bytes: Uint8Array, limit: number): ZlibSize {
+  return new Walk(bytes, limit).raw();
+}
+
 const CHECKSUM_BYTES = 4;
 const LONGEST_CODE = 15;
 const END_OF_BLOCK = 256;
@@ -120,6 +125,12 @@ class Walk {
 
   stream(): ZlibSize {
     this.header();
+    const { size, end } = this.raw();
+    if (end + CHECKSUM_BYTES > this.bytes.length) throw this.stopped("cut-short");
+    return { size, end: end + CHECKSUM_BYTES };
+  }
+
+  raw(): ZlibSize {
     let isLast = false;
     while (!isLast) {
       isLast = this.take(1) === 1;
@@ -130,9 +141,7 @@ class Walk {
       else throw this.stopped("damaged");
     }
     this.alignToByte();
-    const end = this.position + CHECKSUM_BYTES;
-    if (end > this.bytes.length) throw this.stopped("cut-short");
-    return { size: this.size, end };
+    return { size: this.size, end: this.position };
   }
 
   private header(): void {
