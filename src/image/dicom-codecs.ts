@@ -118,14 +118,19 @@ async function decodeWasm(name: WasmName, { coded, width, height, components }: 
   }
 }
 
-function codecOf(name: WasmName): Promise<WasmCodec> {
-  let codec = running.get(name);
-  if (!codec) {
-    codec = startCodec(PACKAGES[name]);
-    running.set(name, codec);
-    codec.catch(() => running.delete(name));
+async function codecOf(name: WasmName): Promise<WasmCodec> {
+  for (;;) {
+    const starting = running.get(name) ?? startCodec(PACKAGES[name]);
+    running.set(name, starting);
+    try {
+      const codec = await starting;
+      // Unless another frame has broken it meanwhile.
+      if (running.get(name) === starting) return codec;
+    } catch (cause) {
+      if (running.get(name) === starting) running.delete(name);
+      throw cause;
+    }
   }
-  return codec;
 }
 
 async function startCodec({ start, address }: Package): Promise<WasmCodec> {

@@ -33,7 +33,8 @@ export function readCodestream(frame: Uint8Array, source: string): Codestream {
   if (!found)
     throw new ImageFormatError("damaged", {
       source,
-      message: "is a damaged DICOM file: its compressed pixels have no header that can be read. Copy or export it again.",
+      message:
+        "is a damaged DICOM file: its compressed pixels have no header that can be read. Copy or export it again.",
     });
   // CharLS reads on for seconds where this is missing.
   const end = endMark(frame);
@@ -91,13 +92,21 @@ function readJpeg2000(bytes: Uint8Array): Header | null {
   const depths = Array.from({ length: components }, (_, i) => (bytes[at + 42 + 3 * i] & 0x7f) + 1);
   const isSubsampled = depths.some((_, i) => bytes[at + 43 + 3 * i] !== 1 || bytes[at + 44 + 3 * i] !== 1);
   if (isSubsampled || depths.some((bits) => bits !== depths[0])) return null;
-  return { kind: JPEG_2000, width: width - left, height: height - top, components, bits: depths[0], colorTransform: null };
+  return {
+    kind: JPEG_2000,
+    width: width - left,
+    height: height - top,
+    components,
+    bits: depths[0],
+    colorTransform: null,
+  };
 }
 
 function startOfJpeg2000(bytes: Uint8Array): number {
   const last = Math.min(bytes.length - 4, WRAPPER);
   for (let at = 0; at <= last; at++)
-    if (bytes[at] === 0xff && bytes[at + 1] === 0x4f && bytes[at + 2] === 0xff && bytes[at + 3] === JPEG_2000) return at;
+    if (bytes[at] === 0xff && bytes[at + 1] === 0x4f && bytes[at + 2] === 0xff && bytes[at + 3] === JPEG_2000)
+      return at;
   return -1;
 }
 

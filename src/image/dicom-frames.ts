@@ -22,8 +22,10 @@ export function codedFrames({ source, data }: DicomFile, count: number): Uint8Ar
     });
   if (fragments.length === count) return fragments;
   if (count === 1) return [joined(fragments)];
-  const starts = startsFrom(offsetsOf(data.raw(TAG.extendedOffsets), 8), fragments, count) ??
-    startsFrom(offsetsOf(table, 4), fragments, count) ?? startsOfImages(fragments);
+  const starts =
+    startsFrom(offsetsOf(data.raw(TAG.extendedOffsets), 8), fragments, count) ??
+    startsFrom(offsetsOf(table, 4), fragments, count) ??
+    startsOfImages(fragments);
   if (starts.length !== count)
     throw new ImageFormatError("damaged", {
       source,

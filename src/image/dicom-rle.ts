@@ -13,7 +13,13 @@ const NOTHING = 128;
  * @returns        [samples, pixels], each sample little endian
  * @throws {ImageFormatError} when the segments are not what the image needs
  */
-export function unpackRle(coded: Uint8Array, pixels: number, samples: number, bytes: number, source: string): Uint8Array {
+export function unpackRle(
+  coded: Uint8Array,
+  pixels: number,
+  samples: number,
+  bytes: number,
+  source: string,
+): Uint8Array {
   const refuse = (code: "damaged" | "cut-short", what: string) =>
     new ImageFormatError(code, {
       source,

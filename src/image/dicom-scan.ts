@@ -4,10 +4,10 @@
  */
 import { Inflate, inflateSync } from "fflate";
 import { Bytes, DECODED_LIMIT } from "./bytes.ts";
+import { DeflateError, measureDeflate } from "./deflate.ts";
 import { EXPLICIT_LITTLE, IMPLICIT_LITTLE, syntaxName, type TransferSyntax, transferSyntax } from "./dicom-syntax.ts";
 import { KEPT, SEQUENCES, TAG } from "./dicom-tags.ts";
 import { DataSet, type Element, tagName } from "./dicom-values.ts";
-import { DeflateError, measureDeflate } from "./deflate.ts";
 import { ImageFormatError } from "./errors.ts";
 import { nameFormat } from "./formats.ts";
 
@@ -90,7 +90,8 @@ function readMeta(bytes: Bytes, from: number): { uid: string | null; end: number
   while (at + 8 <= bytes.length && bytes.uint16(at) === META_GROUP) {
     const { tag, valueAt, length } = readHeader(bytes, at, true);
     const value = bytes.slice(valueAt, length);
-    if (tag === TAG.transferSyntax) uid = new TextDecoder("latin1").decode(value.subarray(0, 80)).replace(/[\0 ]+$/, "");
+    if (tag === TAG.transferSyntax)
+      uid = new TextDecoder("latin1").decode(value.subarray(0, 80)).replace(/[\0 ]+$/, "");
     at = valueAt + length;
   }
   return { uid, end: at };
@@ -146,7 +147,10 @@ class Walk {
    * @param into  takes the elements that are kept; null where nothing is
    * @returns where the next byte is
    */
-  private elements({ bytes, at: from, end, isOpen, isExplicit, depth }: Span, into: Map<number, Element> | null): number {
+  private elements(
+    { bytes, at: from, end, isOpen, isExplicit, depth }: Span,
+    into: Map<number, Element> | null,
+  ): number {
     let at = from;
     while (isOpen || at < end) {
       const { tag, vr, length, valueAt } = this.header(bytes, at, isExplicit);
@@ -169,7 +173,7 @@ class Walk {
         at = this.sequence({ ...inner, at: valueAt, depth: depth + 1 }, items);
         if (items) into?.set(tag, { at: valueAt, length: 0, items });
         continue;
-      } else if (isKept) into.set(tag, { at: valueAt, length });
+      } else if (isKept) into.set(tag, { at: valueAt, length, isWords: vr === "OW" });
       if (isPixels) return end;
       at = valueEnd;
     }
@@ -177,8 +181,7 @@ class Walk {
   }
 
   private sequence({ bytes, at: from, end, isOpen, isExplicit, depth }: Span, items: DataSet[] | null): number {
-    if (depth > NESTING_LIMIT)
-      throw tooMuch(bytes, from, `more than ${NESTING_LIMIT} sequences within each other`);
+    if (depth > NESTING_LIMIT) throw tooMuch(bytes, from, `more than ${NESTING_LIMIT} sequences within each other`);
     let at = from;
     while (isOpen || at < end) {
       const { tag, length, valueAt } = this.header(bytes, at, isExplicit);

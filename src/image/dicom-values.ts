@@ -13,6 +13,8 @@ export interface Element {
   /** Where the value begins, and its bytes; those of a sequence or of compressed pixels are in `items` and `fragments` */
   readonly at: number;
   readonly length: number;
+  /** Whether the file says that these are words (OW): in a big-endian one, bytes are swapped in pairs */
+  readonly isWords?: boolean;
   readonly items?: readonly DataSet[];
   readonly fragments?: readonly Uint8Array[];
 }
