@@ -48,12 +48,12 @@ describe("a DICOM file cut at any byte up to 4 KiB is refused", () => {
   });
 });
 
-test.each(["explicit-s12.dcm", "enhanced-implicit.dcm"])(
+test.each(["explicit-s12.dcm", "no-meta-implicit.dcm"])(
   "%s with any one byte of its header changed is an image or refused with a reason",
   async (name) => {
     const bytes = golden(name);
     const end = Math.min(bytes.length, 1500);
-    for (let at = 128; at < end; at++) {
+    for (let at = name.startsWith("no-meta") ? 0 : 128; at < end; at++) {
       const own = bytes[at];
       for (let value = 0; value < 256; value++) {
         bytes[at] = value;
