@@ -62,7 +62,8 @@ function checkCodestream(
   instance: Instance,
 ): void {
   const { source, columns, rows, kind: pixel } = instance;
-  const refuse = (code: "damaged" | "unsupported", message: string) => new ImageFormatError(code, { source, message });
+  const refuse = (code: "damaged" | "unsupported" | "cut-short", message: string) =>
+    new ImageFormatError(code, { source, message });
   if (width !== columns || height !== rows || components !== pixel.samples)
     throw refuse(
       "damaged",

@@ -1,6 +1,7 @@
 /** Bytes of any file that is read to an image or a volume: the first reader that knows the file's signature has it. */
 import type { Grid, Image } from "../core/index.ts";
 import { checkStart, decodeImage } from "./decode.ts";
+import { decodeDicom } from "./dicom.ts";
 import { ImageFormatError } from "./errors.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { decodeNifti, niftiSize } from "./nifti.ts";
@@ -21,6 +22,8 @@ interface Reader {
 
 const READERS: readonly Reader[] = [
   { knows: hasPngSignature, open: openImage },
+  // Before the others: what stands in front of the mark can be anything.
+  { knows: isDicom, open: openDicom },
   { knows: isVoxelHalf, open: refuseVoxelHalf },
   { knows: isNifti, open: (bytes, source) => ({ kind: "volume", volume: decodeNifti(bytes, source) }) },
   { knows: isNrrd, open: (bytes, source) => ({ kind: "volume", volume: decodeNrrd(bytes, source).volume }) },
@@ -77,6 +80,16 @@ export function checkAnyStart(start: Uint8Array, source: string): Opened["kind"]
 
 function openImage(bytes: Uint8Array, source: string): Opened {
   return { kind: "image", image: decodeImage(bytes, source) };
+}
+
+function isDicom(bytes: Uint8Array): boolean {
+  return startsWith(bytes.subarray(128), "DICM");
+}
+
+async function openDicom(bytes: Uint8Array, source: string): Promise<Opened> {
+  const { series, refused } = await decodeDicom([{ name: source, bytes }]);
+  if (series.length === 0) throw refused[0];
+  return { kind: "volume", volume: series[0].volume };
 }
 
 function isJpeg(bytes: Uint8Array): boolean {
