@@ -53,7 +53,7 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
     const part = partOf(headers.range, size);
     const { start, end } = part ?? { start: 0, end: size };
     if (part) reply.code(206).header("content-range", `bytes ${start}-${end - 1}/${size}`);
-    reply.type("application/octet-stream").header("content-length", end - start);
+    reply.type(typeOf(path)).header("content-length", end - start);
     if (start < end) return reply.send(file.createReadStream({ start, end: end - 1, highWaterMark: READ_AT_ONCE }));
     await file.close();
     return reply.send(Buffer.alloc(0));
@@ -81,7 +81,7 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
     const { path, bytes } = await (await desk.look(imageOf(params).path)).mask();
     const name = encodeURIComponent(path.split("/").at(-1)!);
     return reply
-      .type(path.endsWith(".png") ? "image/png" : "application/octet-stream")
+      .type(typeOf(path))
       .header("content-disposition", `attachment; filename*=UTF-8''${name}`)
       .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   });
@@ -96,6 +96,10 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
       return { id: (await images.add(path)).id };
     });
   });
+}
+
+function typeOf(path: string): string {
+  return /\.png$/i.test(path) ? "image/png" : "application/octet-stream";
 }
 
 /** The bytes from `start` to before `end` that a range header asks for; null for all: a header of another kind may be ignored (RFC 9110). */

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { decodeImage } from "../../src/image/index.ts";
+import { decodeImage, decodeNifti } from "../../src/image/index.ts";
 import { INSIDE } from "../../src/project/index.ts";
 import { cleanStem, SILENCE } from "../../src/server/index.ts";
+import { nifti } from "../image/nifti.ts";
 import { folder, folderWithImage, GRID, imageBytes, session } from "../project/made.ts";
 import { asOurPage, made, OTHER_TAB, TAB } from "./made.ts";
 
@@ -46,6 +47,52 @@ test("the image's bytes are served as they are", async () => {
   const { rawPayload, headers } = await ask("GET", `${url}/file`);
   expect(rawPayload).toEqual(await readFile(image));
   expect(headers).toMatchObject({ "content-type": "image/png", "cache-control": "no-store" });
+});
+
+test("a part of the image's bytes is served, cut at their end, and none of those that are not there", async () => {
+  const { server, url, image } = await oneImage();
+  const bytes = await readFile(image);
+  const part = (range: string) => {
+    const request = asOurPage("GET", `${url}/file`);
+    return server.inject({ ...request, headers: { ...request.headers, range } });
+  };
+  const middle = await part("bytes=10-19");
+  expect(middle.statusCode).toBe(206);
+  expect(middle.headers["content-range"]).toBe(`bytes 10-19/${bytes.length}`);
+  expect(middle.rawPayload).toEqual(bytes.subarray(10, 20));
+  expect((await part(`bytes=${bytes.length - 3}-${bytes.length + 50}`)).rawPayload).toEqual(bytes.subarray(-3));
+  const beyond = await part(`bytes=${bytes.length}-${bytes.length + 1}`);
+  expect(beyond.statusCode).toBe(416);
+  expect(beyond.json()).toEqual(error("bad-range"));
+  for (const other of ["bytes=5-", "bytes=-5", "bytes=9-5x", "lines=1-2"])
+    expect((await part(other)).rawPayload).toEqual(bytes);
+});
+
+test("a volume's session says how many slices it has, and its mask and statistics are exported", async () => {
+  const place = await folder();
+  await writeFile(join(place, "body.nii"), nifti({ size: [5, 4, 3] }));
+  const { ask, images } = await made([place]);
+  const [{ id }] = images.list();
+  const url = `/api/images/${id}`;
+  const reply = (await ask("POST", `${url}/session`, { tab: TAB })).json();
+  expect(reply.image).toMatchObject({ name: "body.nii", width: 5, height: 12, depth: 3 });
+  const stroke = { points: [[1, 1]], width: 1 };
+  const slice = { axis: 2, index: 1 };
+  const drawn = { kind: "brush", mark: "inside", stroke, slice, delta: [26, 2, 0, 7], at: 1 };
+  const done = { kind: "done", slice, delta: [], at: 2 };
+  expect((await ask("POST", `${url}/actions`, { tab: TAB, after: 0, actions: [drawn, done] })).json()).toEqual({
+    saved: 2,
+  });
+  expect((await ask("POST", `${url}/export`, { tab: TAB })).json()).toEqual({ path: "labels/body_seg.nii", inside: 2 });
+  const mask = decodeNifti(await readFile(join(place, "labels/body_seg.nii")), "body_seg.nii");
+  expect([...mask.data].flatMap((label, voxel) => (label ? [voxel] : []))).toEqual([26, 27]);
+  // 2 x 3 x 4 mm; the fixture's intensities are the voxels' numbers.
+  expect(await readFile(join(place, "labels/body_stats.csv"), "utf8")).toContain(
+    "axial,2,-26.000,2,12.0000,0.048000,26.5000\nwhole,,,2,,0.048000,26.5000\n",
+  );
+  const download = await ask("GET", `${url}/mask`);
+  expect(download.headers["content-disposition"]).toContain("body_seg.nii");
+  expect(download.rawPayload).toEqual(await readFile(join(place, "labels/body_seg.nii")));
 });
 
 test("a session gives the image, its actions and what was cut; the first tab writes", async () => {
