@@ -112,8 +112,8 @@ const PUBLIC: Readonly<Record<string, string>> = {
     Volume Voxel VoxelAxis VoxelData bidsDerivative checkAnyStart checkStart colorOf decodeAny decodeDicomSeg
     decodeImage decodeJpeg decodeNifti decodeNrrd decodeTiff decodeValues encodeCoco encodeDcmqiMetadata
     encodeDicomSeg encodeImagePng encodeLabels encodeMaskPng encodeNiftiLabels encodePicture encodeSegNrrd grayScaleOf
-    gridOf isGzip labelMapOf niftiHeaderOf niftiSize nnunetDataset orientationOf pixelOf planesOf previewNifti
-    readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf`,
+    gridOf isGzip labelMapOf nameFormat niftiHeaderOf niftiSize nnunetDataset orientationOf pixelOf planesOf
+    previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap unionOf`,

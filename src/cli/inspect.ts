@@ -6,6 +6,7 @@ import { readLimited } from "../files/index.ts";
 import {
   decodeAny,
   ImageFormatError,
+  nameFormat,
   niftiHeaderOf,
   orientationOf,
   spacingOf,
@@ -94,7 +95,11 @@ async function inspect(path: string): Promise<Report> {
     const nifti = niftiHeaderOf(bytes, file);
     if (nifti) header = { header: nifti.list() };
     const opened = await decodeAny(bytes, file);
-    return { file, found: opened.kind === "image" ? ofImage(opened.image) : ofVolume(opened.volume, file), ...header };
+    return {
+      file,
+      found: opened.kind === "image" ? ofImage(opened.image, bytes) : ofVolume(opened.volume, file),
+      ...header,
+    };
   } catch (error) {
     if (!(error instanceof TendrilError)) throw error;
     const offset = error instanceof ImageFormatError ? (error.offset ?? null) : null;
@@ -102,8 +107,8 @@ async function inspect(path: string): Promise<Report> {
   }
 }
 
-function ofImage({ width, height, data }: Image): Found {
-  return { format: "PNG", size: [width, height], ...ofStored(data) };
+function ofImage({ width, height, data }: Image, bytes: Uint8Array): Found {
+  return { format: nameFormat(bytes)?.name.split(" ")[1] ?? "PNG", size: [width, height], ...ofStored(data) };
 }
 
 function ofVolume(volume: Volume, file: string): Found {

@@ -7,6 +7,7 @@ export type { DicomCode, DicomSegment } from "./dicom-seg-segment.ts";
 export { type DicomSegCode, DicomSegError } from "./dicom-seg-source.ts";
 export * from "./encode.ts";
 export * from "./errors.ts";
+export { nameFormat } from "./formats.ts";
 export { isGzip, PACKED_START_BYTES } from "./gzip.ts";
 export { decodeJpeg } from "./jpeg.ts";
 export { colorOf, type Label, type LabelMap, type OutputFile } from "./labels.ts";

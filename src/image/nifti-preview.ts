@@ -10,8 +10,8 @@ import type { Volume } from "./volume.ts";
 /** A larger slice is not soon here either. */
 const LARGEST_SLICE = 64 * 2 ** 20;
 /** Of a packed file so much is read, and so much unpacked: the last slice within is shown. */
-const PACKED = 4 * 2 ** 20;
-const UNPACKED = 12 * 2 ** 20;
+const PACKED = 2 * 2 ** 20;
+const UNPACKED = 6 * 2 ** 20;
 
 /**
  * The middle slice (k), or of a packed file one that is soon unpacked, as a volume of its own.

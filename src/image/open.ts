@@ -1,10 +1,14 @@
 /** Bytes of any file that is read to an image or a volume: the first reader that knows the file's signature has it. */
 import type { Grid, Image } from "../core/index.ts";
 import { checkStart, decodeImage } from "./decode.ts";
+import { decodeDicom } from "./dicom.ts";
 import { ImageFormatError } from "./errors.ts";
+import { decodeJpeg } from "./jpeg.ts";
 import { decodeNifti, niftiSize } from "./nifti.ts";
 import { isNifti, niftiHeaderOf } from "./nifti-header.ts";
+import { decodeNrrd } from "./nrrd.ts";
 import { hasPngSignature } from "./png-chunks.ts";
+import { decodeTiff } from "./tiff.ts";
 import type { Volume } from "./volume.ts";
 
 export type Opened =
@@ -18,8 +22,13 @@ interface Reader {
 
 const READERS: readonly Reader[] = [
   { knows: hasPngSignature, open: openImage },
+  // Before the others: what stands in front of the mark can be anything.
+  { knows: isDicom, open: openDicom },
   { knows: isVoxelHalf, open: refuseVoxelHalf },
   { knows: isNifti, open: (bytes, source) => ({ kind: "volume", volume: decodeNifti(bytes, source) }) },
+  { knows: isNrrd, open: (bytes, source) => ({ kind: "volume", volume: decodeNrrd(bytes, source).volume }) },
+  { knows: isTiff, open: (bytes, source) => ofEither(decodeTiff(bytes, source)) },
+  { knows: isJpeg, open: async (bytes, source) => ({ kind: "image", image: await decodeJpeg(bytes, source) }) },
 ];
 
 /**
@@ -71,6 +80,37 @@ export function checkAnyStart(start: Uint8Array, source: string): Opened["kind"]
 
 function openImage(bytes: Uint8Array, source: string): Opened {
   return { kind: "image", image: decodeImage(bytes, source) };
+}
+
+function isDicom(bytes: Uint8Array): boolean {
+  return startsWith(bytes.subarray(128), "DICM");
+}
+
+async function openDicom(bytes: Uint8Array, source: string): Promise<Opened> {
+  const { series, refused } = await decodeDicom([{ name: source, bytes }]);
+  if (series.length === 0) throw refused[0];
+  return { kind: "volume", volume: series[0].volume };
+}
+
+function isJpeg(bytes: Uint8Array): boolean {
+  return startsWith(bytes, "\xff\xd8\xff");
+}
+
+/** BigTIFF too, which its reader refuses by name. */
+function isTiff(bytes: Uint8Array): boolean {
+  return ["II*\0", "MM\0*", "II+\0", "MM\0+"].some((signature) => startsWith(bytes, signature));
+}
+
+function isNrrd(bytes: Uint8Array): boolean {
+  return startsWith(bytes, "NRRD");
+}
+
+function startsWith(bytes: Uint8Array, signature: string): boolean {
+  return [...signature].every((character, i) => bytes[i] === character.charCodeAt(0));
+}
+
+function ofEither(opened: Image | Volume): Opened {
+  return "toWorld" in opened ? { kind: "volume", volume: opened } : { kind: "image", image: opened };
 }
 
 /** Voxels alone have no signature; only the name tells. */

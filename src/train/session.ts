@@ -15,7 +15,7 @@ const COMPLETE_SHARE = 0.75;
 const LARGEST_SHARE = 0.85;
 const LEAST_ERROR = 2;
 /** Share of sessions that begin with a box and nothing else. */
-const BOX_SHARE = 0.35;
+const BOX_SHARE = 0.1;
 /** Share of rounds that take the best of several candidates, as annotators do, and of those that correct it with a stroke. */
 const PICK_SHARE = 0.35;
 const STROKE_AFTER_PICK = 0.8;
