@@ -33,6 +33,8 @@ export function sheetOf(
       return value & SEGMENTED && !more.place ? 4 : 0;
     },
     LABEL_STYLE,
+    // Most slices of a volume have no labels, and are gone through quickly.
+    () => more.place !== undefined && data.every((value) => value === 0),
   );
   return {
     width,
