@@ -9,6 +9,7 @@ import type { DicomFile } from "./dicom-scan.ts";
 import { TAG, type Tag } from "./dicom-tags.ts";
 import type { DataSet } from "./dicom-values.ts";
 import { ImageFormatError } from "./errors.ts";
+import { PIXEL_LIMIT } from "./png-chunks.ts";
 import type { IntensityWindow } from "./volume.ts";
 
 export const FRAME_LIMIT = 10_000;
@@ -74,10 +75,18 @@ const NO_IMAGE: Readonly<Record<string, string>> = {
   "1.2.840.10008.5.1.4.1.1.481.5": "a treatment plan",
 };
 
+const WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6";
+
 /** @throws {ImageFormatError} when there is no image in it, or the header is one that cannot be or is not read */
 export function readInstance(scanned: DicomFile): Instance {
   const { data, source, file } = scanned;
   if (!data.element(TAG.pixels)) throw noImage(scanned);
+  if (data.text(TAG.sopClass) === WHOLE_SLIDE)
+    throw new ImageFormatError("unsupported", {
+      source,
+      message:
+        "is a whole-slide image, whose frames are tiles; this version does not read it. Save the part you need as PNG or TIFF.",
+    });
   const rows = sizeOf(data, TAG.rows);
   const columns = sizeOf(data, TAG.columns);
   const claimed = data.decimal(TAG.frames);
@@ -141,7 +150,15 @@ function packedFrames(scanned: DicomFile, kind: PixelKind, pixels: number, count
   const element = data.element(TAG.pixels)!;
   // Of the values that it becomes, as well as of the bytes that are there.
   claim(source, pixels * count * (kind.bitsAllocated / 8), Number.POSITIVE_INFINITY);
-  if (scanned.syntax.packing !== "native") return codedFrames(scanned, count);
+  if (scanned.syntax.packing !== "native") {
+    if (pixels > PIXEL_LIMIT)
+      throw data.bytes.refuse(
+        "too-large",
+        0,
+        `claims ${pixels} compressed pixels a frame, and ${PIXEL_LIMIT} (8,192 x 8,192) is the limit.`,
+      );
+    return codedFrames(scanned, count);
+  }
   if (element.fragments)
     throw data.refuse(TAG.pixels, `is compressed, and the transfer syntax says ${scanned.syntax.name}`);
   // In 4:2:2 two pixels share their colors: 2 bytes a pixel.

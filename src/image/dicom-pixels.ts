@@ -58,7 +58,7 @@ function storeNative(kind: PixelKind, packed: Uint8Array, into: Stored): void {
 
 function checkCodestream(
   name: CodecName,
-  { kind, width, height, components, bits }: Codestream,
+  { kind, width, height, components, bits, coded }: Codestream,
   instance: Instance,
 ): void {
   const { source, columns, rows, kind: pixel } = instance;
@@ -72,6 +72,19 @@ function checkCodestream(
     throw refuse(
       "damaged",
       `is a damaged DICOM file: it says ${pixel.syntax.name}, and its compressed pixels are of another kind (marker ${kind.toString(16)}). Export it again.`,
+    );
+  // A flat image takes a bit for each sample (lossless), for each block of 64 (baseline), or for each row (JPEG-LS).
+  const fewest = {
+    jpeg: (width * height) / 64,
+    "jpeg-lossless": width * height,
+    "jpeg-ls": height,
+    "jpeg-2000": 0,
+    htj2k: 0,
+  };
+  if (8 * coded.length < fewest[name])
+    throw refuse(
+      "cut-short",
+      `is a damaged DICOM file: ${coded.length} bytes are too few for ${width} x ${height} pixels in ${pixel.syntax.name}. Export it again.`,
     );
   const most =
     name === "jpeg" || (name === "jpeg-lossless" && components === 3) ? 8 : Math.min(16, pixel.bitsAllocated);

@@ -25,8 +25,8 @@ const META_GROUP = 2;
 /** Value representations whose length takes two bytes; all others take four, after two that are not used. */
 const SHORT = new Set("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(" "));
 const COPY_AGAIN = "Copy or export it again.";
-/** Bytes of a deflated data set that are unpacked to see whether it is one. */
-const FIRST_LOOK = 512;
+/** Bytes of a deflated data set that are unpacked to see whether it is one; at most 16 MiB come out. */
+const FIRST_LOOK = 16 * 2 ** 10;
 
 export interface DicomFile {
   readonly source: string;
@@ -222,19 +222,14 @@ class Walk {
 }
 
 /**
- * The data set of a deflated file. It is unpacked only when its first bytes are those of one, and when it stays below the limit.
+ * The data set of a deflated file. Its first part is walked before the rest is unpacked, and all of it only below the limit.
  *
  * @param from  where the DEFLATE stream (RFC 1951) begins
  */
 function inflated(bytes: Bytes, from: number): Uint8Array {
   const stream = bytes.data.subarray(from);
   try {
-    let isDataSet = false;
-    const look = new Inflate((chunk) => {
-      isDataSet ||= chunk.length >= 8 && chunk[0] === 8 && chunk[1] === 0 && hasVr(chunk, 4);
-    });
-    look.push(stream.subarray(0, FIRST_LOOK), stream.length <= FIRST_LOOK);
-    if (!isDataSet) throw damaged(bytes, from, "something else than elements in its deflated data");
+    walkStart(stream, bytes.source);
     const { size } = measureDeflate(stream, DECODED_LIMIT);
     return inflateSync(stream, { out: new Uint8Array(size) });
   } catch (cause) {
@@ -248,6 +243,19 @@ function inflated(bytes: Bytes, from: number): Uint8Array {
       message: `is a damaged DICOM file: its deflated data ${isCut ? "end early" : "cannot be unpacked"}. ${COPY_AGAIN}`,
       cause,
     });
+  }
+}
+
+/** Throws when the first part is wrong in itself; that it ends early is no surprise. */
+function walkStart(stream: Uint8Array, source: string): void {
+  let start = new Uint8Array(0);
+  new Inflate((chunk) => {
+    if (start.length === 0) start = chunk.slice();
+  }).push(stream.subarray(0, FIRST_LOOK), stream.length <= FIRST_LOOK);
+  try {
+    new Walk().whole(new Bytes(start, source, true), 0, true);
+  } catch (error) {
+    if (!(error instanceof ImageFormatError && error.code === "cut-short")) throw error;
   }
 }
 

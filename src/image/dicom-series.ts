@@ -22,7 +22,9 @@ export function stacksOf(instances: readonly Instance[]): Stack[] {
   for (const instance of instances) {
     // A file that names no series is one of its own.
     const uid = instance.seriesUid || `file ${series.size}`;
-    series.set(uid, [...(series.get(uid) ?? []), instance]);
+    const others = series.get(uid);
+    if (others) others.push(instance);
+    else series.set(uid, [instance]);
   }
   return [...series.values()].flatMap(stacksOfSeries);
 }

@@ -83,8 +83,8 @@ export class DataSet {
 
   /** As many as there are; NaN for each that is no number. */
   anyDecimals(tag: Tag): number[] | null {
-    const parts = this.text(tag)?.split("\\") ?? null;
-    return parts && parts.map((part) => toNumber(part.trim()));
+    const parts = this.text(tag)?.split("\\");
+    return parts?.map((part) => toNumber(part.trim())) ?? null;
   }
 
   decimal(tag: Tag): number | null {

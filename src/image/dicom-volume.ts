@@ -1,7 +1,7 @@
 /** The frames of one stack to a volume: stored values on one scale, the matrix, windows and notes. Frames that cannot be decoded are left out, with a reason. */
 import { claim, DECODED_LIMIT, VOXEL_LIMIT } from "./bytes.ts";
 import { placeStack, plural } from "./dicom-geometry.ts";
-import type { Frame } from "./dicom-instance.ts";
+import type { Frame, Instance } from "./dicom-instance.ts";
 import { mirrorOf, type PixelKind, type Stored, storedType } from "./dicom-pixel-kind.ts";
 import { decodeFrame } from "./dicom-pixels.ts";
 import type { Stack } from "./dicom-series.ts";
@@ -15,6 +15,9 @@ const CT_WINDOWS: readonly IntensityWindow[] = [
   { name: "bone", center: 400, width: 1800 },
   { name: "brain", center: 40, width: 80 },
 ];
+
+/** Frames of one file that cannot be decoded before no more of it are tried. */
+const FAILURE_LIMIT = 8;
 
 export interface StackVolume {
   /** Null when no frame could be decoded */
@@ -42,18 +45,23 @@ export async function decodeStack(stack: Stack): Promise<StackVolume> {
   const data = new (storedType(instance.kind))(pixels * stack.frames.length);
   const frames: Frame[] = [];
   const refused: ImageFormatError[] = [];
+  const failures = new Map<Instance, number>();
   for (const frame of stack.frames) {
+    const failed = failures.get(frame.instance) ?? 0;
+    if (failed >= FAILURE_LIMIT) continue;
     try {
       await decodeFrame(frame, data.subarray(frames.length * pixels, (frames.length + 1) * pixels) as Stored);
       frames.push(frame);
     } catch (error) {
       if (!(error instanceof ImageFormatError)) throw error;
       refused.push(error);
+      failures.set(frame.instance, failed + 1);
     }
   }
   if (frames.length === 0) return { volume: null, refused };
-  const used = refused.length > 0 ? data.slice(0, frames.length * pixels) : data;
-  return { volume: volumeOf(stack, frames, used, refused.length), refused };
+  const left = stack.frames.length - frames.length;
+  const used = left > 0 ? data.slice(0, frames.length * pixels) : data;
+  return { volume: volumeOf(stack, frames, used, left), refused };
 }
 
 function volumeOf(stack: Stack, frames: readonly Frame[], stored: Stored, left: number): Volume {

@@ -103,11 +103,16 @@ export async function decodeDicom(files: readonly NamedFile[]): Promise<DicomStu
       refused.push(noRoom(source));
       continue;
     }
-    const result = await read();
-    refused.push(...result.refused);
-    if (!result.volume) continue;
-    left -= bytes;
-    series.push({ label, sliceCount: result.volume.size[2], volume: result.volume });
+    try {
+      const result = await read();
+      refused.push(...result.refused);
+      if (!result.volume) continue;
+      left -= bytes;
+      series.push({ label, sliceCount: result.volume.size[2], volume: result.volume });
+    } catch (error) {
+      if (!(error instanceof ImageFormatError)) throw error;
+      refused.push(error);
+    }
   }
   return { series, refused };
 }
