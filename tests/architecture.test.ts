@@ -105,8 +105,8 @@ const PUBLIC: Readonly<Record<string, string>> = {
     blurredWith boundsOf centreline clipBox components crc32 crop deepest distanceTo emptyMask emptyPartial
     largestComponent requireSameGrid visitStroke`,
   "./image": `
-    ImageFormatCode ImageFormatDetails ImageFormatError PIXEL_LIMIT Picture START_BYTES checkStart decodeImage
-    encodeLabels encodeMaskPng encodePicture`,
+    DicomListing DicomSeries DicomStudy ImageFormatCode ImageFormatDetails ImageFormatError ListedSeries NamedFile PIXEL_LIMIT Picture
+    START_BYTES checkStart decodeDicom decodeImage encodeLabels encodeMaskPng encodePicture listDicom looksLikeDicom`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap unionOf`,
