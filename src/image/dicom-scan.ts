@@ -165,14 +165,14 @@ class Walk {
       if (valueEnd > end) throw cut(bytes, valueEnd, end);
       const isPixels = tag === TAG.pixels && depth === 0;
       const isKept = into !== null && KEPT.has(tag);
-      const isWanted = isKept && SEQUENCES.has(tag) && (vr === null || vr === "SQ");
+      const isWanted = isKept && SEQUENCES.has(tag) && (vr === null || vr === "SQ" || vr === "UN");
       if (isPixels && isLengthOpen) {
         into?.set(tag, { at: valueAt, length: 0, fragments: this.fragments(bytes, valueAt, end) });
       } else if (isWanted || isLengthOpen) {
         if (vr !== null && vr !== "SQ" && vr !== "UN")
           throw damaged(bytes, at, `element ${tagName(tag)} without a length`);
         const items: DataSet[] | null = isWanted ? [] : null;
-        // What is unknown and has no length is a sequence, and implicit inside (PS3.5, section 6.2.2).
+        // A sequence of unknown representation is implicit inside; what is unknown and has no length is one (PS3.5, section 6.2.2).
         const inner = { bytes, end: valueEnd, isOpen: isLengthOpen, isExplicit: isExplicit && vr !== "UN" };
         at = this.sequence({ ...inner, at: valueAt, depth: depth + 1 }, items);
         if (items) into?.set(tag, { at: valueAt, length: 0, items });
