@@ -78,9 +78,7 @@ export async function openOnce(path: string): Promise<Opening> {
 
 async function openSeries(path: string, seconds: () => number): Promise<{ first: number; volume: Volume }> {
   const names = (await readdir(path)).sort();
-  const files = await Promise.all(
-    names.map(async (name) => ({ name, bytes: new Uint8Array(await readFile(join(path, name))) })),
-  );
+  const files = await Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(path, name)) })));
   const { series } = listDicom(files);
   await decodeDicom([files[files.length >> 1]]);
   const first = seconds();

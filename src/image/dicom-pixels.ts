@@ -2,11 +2,9 @@
 import { type CodecName, decodeCoded } from "./dicom-codecs.ts";
 import { type Codestream, readCodestream } from "./dicom-codestream.ts";
 import type { Frame, Instance } from "./dicom-instance.ts";
-import { type PixelKind, type Stored, storeFrame } from "./dicom-pixel-kind.ts";
+import { type PixelKind, type Samples, type Stored, storeFrame } from "./dicom-pixel-kind.ts";
 import { unpackRle } from "./dicom-rle.ts";
 import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
-
-type Samples = Uint8Array | Uint16Array | Uint32Array;
 
 /** Frame headers that each codec takes. */
 const KINDS: Readonly<Record<CodecName, readonly number[]>> = {
