@@ -5,6 +5,7 @@ import { TendrilError } from "../src/core/index.ts";
 import { shippedModelFolder } from "../src/train/index.ts";
 import { agreementTable, benchAgreement } from "./agreement.ts";
 import { benchEngine } from "./engine.ts";
+import { benchFiles, filesTable, openOnce } from "./files.ts";
 import { benchPropose, proposeTable } from "./propose.ts";
 import { engineTable } from "./report.ts";
 
@@ -39,6 +40,20 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action(async (sessions: string, { data, model, json }: { data: string; model: string; json: boolean }) => {
       const result = await benchAgreement(sessions, data, model);
       console.log(json ? JSON.stringify(result, null, 2) : agreementTable(result));
+    });
+  program
+    .command("files")
+    .description("how long a CT of 300 slices takes to open, beside pydicom and nibabel (Debian's, with gdcmconv)")
+    .option("--rounds <number>", "times that each program opens each of them", wholeNumber(1), 3)
+    .option("--once <path>", "open this folder or file once and print what it took as JSON; no peer")
+    .option("--json", "print one JSON object instead of a table", false)
+    .action(async ({ rounds, once, json }: { rounds: number; once?: string; json: boolean }) => {
+      if (once !== undefined) {
+        console.log(JSON.stringify(await openOnce(once)));
+        return;
+      }
+      const result = await benchFiles(rounds, (what) => console.error(what));
+      console.log(json ? JSON.stringify(result, null, 2) : filesTable(result));
     });
   try {
     await program.parseAsync([...argv]);

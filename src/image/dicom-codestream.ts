@@ -14,7 +14,7 @@ export interface Codestream {
   readonly bits: number;
   /** How a baseline JPEG says its colors are stored: 0 RGB, 1 YCbCr; null when it does not say */
   readonly colorTransform: number | null;
-  /** The codestream alone, up to its end mark */
+  /** The codestream alone, from its start to its end mark */
   readonly coded: Uint8Array;
 }
 
@@ -24,7 +24,7 @@ const JFIF = 0xe0;
 const ADOBE = 0xee;
 /** The smallest tile that is read; an image of many tiny ones would take minutes. */
 const SMALLEST_TILE = 8;
-/** Bytes looked through for a JPEG 2000 codestream in a JP2 file, which does not belong into DICOM, but occurs. */
+/** Bytes looked through for a JPEG 2000 codestream. */
 const WRAPPER = 512;
 
 /** @throws {ImageFormatError} when there is no header, or the end is missing */
@@ -43,7 +43,9 @@ export function readCodestream(frame: Uint8Array, source: string): Codestream {
       source,
       message: `is a damaged DICOM file: its compressed pixels end early, after ${frame.length} bytes. Copy or export it again.`,
     });
-  return { ...found, coded: frame.subarray(0, end) };
+  // Without the boxes of a JP2 file, which do not belong into DICOM, but occur.
+  const from = found.kind === JPEG_2000 ? startOfJpeg2000(frame) : 0;
+  return { ...found, coded: frame.subarray(from, end) };
 }
 
 type Header = Omit<Codestream, "coded">;

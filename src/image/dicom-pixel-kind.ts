@@ -81,40 +81,62 @@ export function mirrorOf({ photometric, isSigned, bitsStored, table }: PixelKind
   return isSigned ? -1 : 2 ** bitsStored - 1;
 }
 
+/** As packed; each value's bits, whatever they stand for. */
+export type Samples = Uint8Array | Uint16Array | Uint32Array;
+
 /**
  * Samples as they lie in memory to stored values, or to luminance.
  *
- * @param samples  unsigned, of the width that they are packed in; the codec's own, or native
+ * @param samples  native, or the codec's own
  * @param first    of the three samples of a pixel is luminance itself (YBR), or red
  * @param into     [H, W], of `storedType`
  */
 export function storeFrame(
   kind: PixelKind,
-  samples: Uint8Array | Uint16Array | Uint32Array,
+  samples: Samples,
   { first, isPlanar, highBit }: { first: "luminance" | "red"; isPlanar: boolean; highBit: number },
   into: Stored,
 ): void {
   const { bitsStored, isSigned, table } = kind;
   const width = 8 * samples.BYTES_PER_ELEMENT;
-  // Up so that the highest stored bit is bit 31, down so that the lowest is bit 0: what lies above and below is gone, the sign is spread.
-  const [up, down] = [31 - highBit, 32 - bitsStored];
-  const isWhole = bitsStored === width && highBit === width - 1 && into.BYTES_PER_ELEMENT === samples.BYTES_PER_ELEMENT;
-  const count = into.length;
+  const isWhole = bitsStored === width && into.BYTES_PER_ELEMENT === samples.BYTES_PER_ELEMENT;
   if (kind.samples === 3) {
-    const [step, apart] = isPlanar ? [1, count] : [3, 1];
-    const value = (at: number) => (samples[at] << up) >>> down;
-    if (first === "luminance") for (let i = 0; i < count; i++) into[i] = value(i * step);
-    else
-      for (let i = 0, at = 0; i < count; i++, at += step)
-        into[i] = luma(value(at), value(at + apart), value(at + 2 * apart));
+    const [step, apart] = isPlanar ? [1, into.length] : [3, 1];
+    const own = samples.slice();
+    unsignedValues(samples, own, highBit, bitsStored);
+    if (first === "luminance") for (let i = 0; i < into.length; i++) into[i] = own[i * step];
+    else lumaOf(own, step, apart, into);
   } else if (table) {
-    for (let i = 0; i < count; i++) {
-      const value = isSigned ? (samples[i] << up) >> down : (samples[i] << up) >>> down;
-      into[i] = table.values[Math.min(Math.max(value - table.first, 0), table.values.length - 1)];
-    }
-  } else if (isWhole) into.set(samples.length === count ? samples : samples.subarray(0, count));
-  else if (isSigned) for (let i = 0; i < count; i++) into[i] = (samples[i] << up) >> down;
-  else for (let i = 0; i < count; i++) into[i] = (samples[i] << up) >>> down;
+    const own = isSigned ? new Int32Array(into.length) : new Uint32Array(into.length);
+    (isSigned ? signedValues : unsignedValues)(samples, own, highBit, bitsStored);
+    lookUp(own, table, into);
+  } else if (isWhole) into.set(samples.length === into.length ? samples : samples.subarray(0, into.length));
+  else if (isSigned) signedValues(samples, into, highBit, bitsStored);
+  else unsignedValues(samples, into, highBit, bitsStored);
   const mirror = mirrorOf(kind);
-  if (mirror !== null) for (let i = 0; i < count; i++) into[i] = mirror - into[i];
+  if (mirror !== null) for (let i = 0; i < into.length; i++) into[i] = mirror - into[i];
+}
+
+/** What lies above and below the stored bits is gone. */
+function unsignedValues(samples: Samples, into: Stored, highBit: number, bitsStored: number): void {
+  const shift = highBit + 1 - bitsStored;
+  // All ones for 32 bits.
+  const mask = -1 >>> (32 - bitsStored);
+  for (let i = 0; i < into.length; i++) into[i] = (samples[i] >>> shift) & mask;
+}
+
+/** Up so that the highest stored bit is bit 31, and down so that the lowest is bit 0, which spreads the sign. */
+function signedValues(samples: Samples, into: Stored, highBit: number, bitsStored: number): void {
+  const [up, down] = [31 - highBit, 32 - bitsStored];
+  for (let i = 0; i < into.length; i++) into[i] = (samples[i] << up) >> down;
+}
+
+function lumaOf(samples: Samples, step: number, apart: number, into: Stored): void {
+  for (let i = 0, at = 0; i < into.length; i++, at += step)
+    into[i] = luma(samples[at], samples[at + apart], samples[at + 2 * apart]);
+}
+
+function lookUp(values: Int32Array | Uint32Array, { first, values: table }: Table, into: Stored): void {
+  const last = table.length - 1;
+  for (let i = 0; i < into.length; i++) into[i] = table[Math.min(Math.max(values[i] - first, 0), last)];
 }

@@ -2,11 +2,9 @@
 import { type CodecName, decodeCoded } from "./dicom-codecs.ts";
 import { type Codestream, readCodestream } from "./dicom-codestream.ts";
 import type { Frame, Instance } from "./dicom-instance.ts";
-import { type PixelKind, type Stored, storeFrame } from "./dicom-pixel-kind.ts";
+import { type PixelKind, type Samples, type Stored, storeFrame } from "./dicom-pixel-kind.ts";
 import { unpackRle } from "./dicom-rle.ts";
-import { ImageFormatError } from "./errors.ts";
-
-type Samples = Uint8Array | Uint16Array | Uint32Array;
+import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 
 /** Frame headers that each codec takes. */
 const KINDS: Readonly<Record<CodecName, readonly number[]>> = {
@@ -62,8 +60,7 @@ function checkCodestream(
   instance: Instance,
 ): void {
   const { source, columns, rows, kind: pixel } = instance;
-  const refuse = (code: "damaged" | "unsupported" | "cut-short", message: string) =>
-    new ImageFormatError(code, { source, message });
+  const refuse = (code: ImageFormatCode, message: string) => new ImageFormatError(code, { source, message });
   if (width !== columns || height !== rows || components !== pixel.samples)
     throw refuse(
       "damaged",

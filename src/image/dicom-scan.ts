@@ -25,8 +25,8 @@ const META_GROUP = 2;
 /** Value representations whose length takes two bytes; all others take four, after two that are not used. */
 const SHORT = new Set("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(" "));
 const COPY_AGAIN = "Copy or export it again.";
-/** Bytes of a deflated data set that are unpacked to see whether it is one; at most 16 MiB come out. */
-const FIRST_LOOK = 16 * 2 ** 10;
+/** Bytes of a deflated data set that are unpacked to see whether it is one; at most 2 MiB come out. */
+const FIRST_LOOK = 2 ** 11;
 
 export interface DicomFile {
   readonly source: string;
@@ -60,7 +60,11 @@ export function scanDicom(file: Uint8Array, source: string): DicomFile {
     );
   const whole = syntax.isDeflated ? new Bytes(inflated(bytes, end), source, true) : bytes;
   const reader = syntax.isLittle ? whole : new Bytes(file, source, false);
-  return { source, file, syntax, data: new Walk().whole(reader, syntax.isDeflated ? 0 : end, syntax.isExplicit) };
+  const at = syntax.isDeflated ? 0 : end;
+  // Some writers give implicit elements another transfer syntax, or the other way round: what is there counts. The first length is never
+  // so large that it looks like a representation.
+  const isExplicit = whole.length >= at + 8 ? hasVr(whole.data, at + 4) : syntax.isExplicit;
+  return { source, file, syntax, data: new Walk().whole(reader, at, isExplicit) };
 }
 
 /** Where the first element is; null when this is no DICOM file. */
@@ -161,14 +165,14 @@ class Walk {
       if (valueEnd > end) throw cut(bytes, valueEnd, end);
       const isPixels = tag === TAG.pixels && depth === 0;
       const isKept = into !== null && KEPT.has(tag);
-      const isWanted = isKept && SEQUENCES.has(tag) && (vr === null || vr === "SQ");
+      const isWanted = isKept && SEQUENCES.has(tag) && (vr === null || vr === "SQ" || vr === "UN");
       if (isPixels && isLengthOpen) {
         into?.set(tag, { at: valueAt, length: 0, fragments: this.fragments(bytes, valueAt, end) });
       } else if (isWanted || isLengthOpen) {
         if (vr !== null && vr !== "SQ" && vr !== "UN")
           throw damaged(bytes, at, `element ${tagName(tag)} without a length`);
         const items: DataSet[] | null = isWanted ? [] : null;
-        // What is unknown and has no length is a sequence, and implicit inside (PS3.5, section 6.2.2).
+        // A sequence of unknown representation is implicit inside; what is unknown and has no length is one (PS3.5, section 6.2.2).
         const inner = { bytes, end: valueEnd, isOpen: isLengthOpen, isExplicit: isExplicit && vr !== "UN" };
         at = this.sequence({ ...inner, at: valueAt, depth: depth + 1 }, items);
         if (items) into?.set(tag, { at: valueAt, length: 0, items });

@@ -153,5 +153,6 @@ function windowsOf(
   // A value v of the file's is slope * mirror + 2 * intercept - v once it is turned round.
   const turned = (center: number) => (mirror === null ? center : slope * mirror + 2 * intercept - center);
   const windows = own.map(({ name, center, width }) => ({ name, center: turned(center), width }));
-  return modality === "CT" && mirror === null ? [...windows, ...CT_WINDOWS] : windows;
+  const isHounsfield = modality === "CT" && mirror === null && !isLuminance(frame.instance.kind);
+  return isHounsfield ? [...windows, ...CT_WINDOWS] : windows;
 }

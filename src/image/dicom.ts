@@ -77,7 +77,7 @@ export function listDicom(files: readonly NamedFile[]): DicomListing {
   };
   const instances: Instance[] = [];
   const add = (name: string, bytes: Uint8Array) =>
-    instances.push(...attempt(() => readInstance(scanDicom(bytes, baseName(name)))));
+    instances.push(...attempt(() => readInstance(scanDicom(plain(bytes), baseName(name)))));
   for (const { name, bytes } of files) {
     if (NOT_FILES.test(name.replaceAll("\\", "/"))) continue;
     if (!isZip(bytes)) add(name, bytes);
@@ -123,6 +123,11 @@ function unpacked(entry: ZipEntry): Uint8Array {
   // Refuses it, by what it is.
   if (!looksLikeDicom(start)) scanDicom(start, baseName(entry.name));
   return entry.read();
+}
+
+/** Node's Buffer is a Uint8Array whose `slice` does not copy. */
+function plain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 function listed(stack: Stack): ListedSeries {

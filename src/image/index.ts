@@ -1,5 +1,15 @@
 /** Bytes to images and volumes, masks and label maps to bytes. Pure: parsing and encoding, in Node and the browser, touching no disk. */
 export * from "./decode.ts";
+export {
+  type DicomListing,
+  type DicomSeries,
+  type DicomStudy,
+  decodeDicom,
+  type ListedSeries,
+  listDicom,
+  looksLikeDicom,
+  type NamedFile,
+} from "./dicom.ts";
 export { type DicomSegFile, type DicomSegIds, type DicomSegInput, encodeDicomSeg } from "./dicom-seg.ts";
 export { encodeDcmqiMetadata } from "./dicom-seg-dcmqi.ts";
 export { type DecodedSeg, decodeDicomSeg } from "./dicom-seg-read.ts";

@@ -141,6 +141,15 @@ function broken(file: Uint8Array): Uint8Array {
   return copy;
 }
 
+test("a Buffer, wherever it begins in memory, is read as any other array of bytes", async () => {
+  for (const name of ["explicit-u16", "jpeg-lossless-u16", "jpeg-2000-u16", "big-u12"]) {
+    const bytes = golden(`${name}.dcm`);
+    const shifted = Buffer.concat([Buffer.of(1, 2, 3), bytes]).subarray(3);
+    const { series } = await decodeDicom([{ name, bytes: shifted }]);
+    expect(Array.from(series[0].volume.data)).toEqual(CASES[name].series[0].data);
+  }
+});
+
 test("spacing is that of the file", async () => {
   const { series } = await decodeDicom(goldenFiles("orientation-turned"));
   spacingOf(series[0].volume).forEach((value, i) => {

@@ -1,4 +1,4 @@
-import { deflateRawSync } from "node:zlib";
+import { constants, deflateRawSync } from "node:zlib";
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
@@ -11,7 +11,7 @@ import * as build from "./dicom-build.ts";
 const ASKED = process.env.TENDRIL_SEED ?? "20261";
 const SEED = ASKED === "random" ? Math.floor(Math.random() * 2 ** 31) : Math.abs(Number(ASKED));
 const MUTATIONS = 20_000;
-/** ms, for files below 1 MiB. */
+/** ms of processor time, which other work on the machine does not lengthen, for files below 1 MiB. */
 const LONGEST = 1000;
 
 const SMALL = [
@@ -78,9 +78,9 @@ test(`${MUTATIONS} mutations of the structure give an image or a reason, each wi
       // A structure that an earlier mutation broke is not found again; what is there is tried as it is.
     }
     const which = `seed ${SEED}, round ${round}, ${names[round % names.length]}`;
-    const started = performance.now();
+    const started = process.cpuUsage();
     if (await opens(bytes, which)) opened++;
-    const took = performance.now() - started;
+    const took = millisecondsSince(started);
     if (took > longest) [longest, slowest] = [took, which];
   }
   expect([longest < LONGEST, longest < LONGEST || slowest]).toEqual([true, true]);
@@ -159,11 +159,7 @@ const BOMBS: readonly [string, string, () => Uint8Array][] = [
     "bad-header",
     () => imageWith([build.element(0x00280030, "UT", "1\\".repeat(600_000)), pixels(32)]),
   ],
-  [
-    "zeros deflated to 1 GiB",
-    "bad-header",
-    () => build.file([deflateRawSync(new Uint8Array(2 ** 30), { level: 9 })], DEFLATED),
-  ],
+  ["zeros deflated to 1 GiB", "bad-header", () => deflated(new Uint8Array(0), 1)],
   ["a deflated stream of 3 GiB", "too-large", () => deflatedOf(3)],
 ];
 
@@ -172,9 +168,9 @@ describe("a bomb is refused within a second, and little memory", () => {
     const bytes = make();
     await decodeOne(golden("jpeg-2000-u8.dcm"));
     const before = process.memoryUsage();
-    const started = performance.now();
+    const started = process.cpuUsage();
     const { series, refused } = await decodeOne(bytes);
-    const took = performance.now() - started;
+    const took = millisecondsSince(started);
     const after = process.memoryUsage();
     expect(series).toEqual([]);
     expect([...new Set(refused.map((error) => error.code))]).toEqual([code]);
@@ -195,7 +191,7 @@ const ARCHIVES: readonly [string, string, () => Uint8Array][] = [
   ["has a password", "unsupported", () => forged({ flags: 1 })],
   ["is packed by another method", "unsupported", () => forged({ method: 14 })],
   ["is cut short", "cut-short", () => archive().slice(0, -30)],
-  ["holds 200 MB of zeros", "unsupported", () => zipSync({ "a.dcm": [new Uint8Array(200e6), { level: 9 }] })],
+  ["holds 32 MB of zeros", "unsupported", () => zipSync({ "a.dcm": [new Uint8Array(32e6), { level: 1 }] })],
   ["holds an archive", "unsupported", () => zipSync({ "a.zip": [archive(), { level: 0 }] })],
   ["holds the same bytes a thousand times", "damaged", () => overlapping(1000)],
 ];
@@ -203,9 +199,9 @@ const ARCHIVES: readonly [string, string, () => Uint8Array][] = [
 describe("a zip archive is refused when it", () => {
   test.each(ARCHIVES)("%s", async (_, code, make) => {
     const bytes = make();
-    const started = performance.now();
+    const started = process.cpuUsage();
     const { series, refused } = await decodeOne(bytes, "a.zip");
-    expect(performance.now() - started).toBeLessThan(LONGEST);
+    expect(millisecondsSince(started)).toBeLessThan(LONGEST);
     expect(series).toEqual([]);
     expect(refused.map((error) => error.code)).toEqual([code]);
   });
@@ -267,6 +263,11 @@ async function opens(bytes: Uint8Array, which: string): Promise<boolean> {
   } catch (cause) {
     throw new Error(which, { cause });
   }
+}
+
+function millisecondsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1000;
 }
 
 function pixels(length: number): Uint8Array {
@@ -348,12 +349,15 @@ function palette(): Uint8Array {
 
 /** A data set whose element of `gibibytes` GiB is there, in full. */
 function deflatedOf(gibibytes: number): Uint8Array {
-  const head = build.element(0x00081030, "UT", "", gibibytes * 2 ** 30);
-  const zeros = deflateRawSync(new Uint8Array(2 ** 28), { level: 9, finishFlush: 2 });
-  return build.file(
-    [deflateRawSync(head, { finishFlush: 2 }), ...Array(4 * gibibytes).fill(zeros), deflateRawSync(new Uint8Array(0))],
-    DEFLATED,
-  );
+  return deflated(build.element(0x00081030, "UT", "", gibibytes * 2 ** 30), gibibytes);
+}
+
+/** The start and as many zeros, in blocks that are packed once. */
+function deflated(start: Uint8Array, gibibytes: number): Uint8Array {
+  const flush = { level: 9, finishFlush: constants.Z_SYNC_FLUSH };
+  const zeros = deflateRawSync(new Uint8Array(2 ** 24), flush);
+  const end = deflateRawSync(new Uint8Array(0));
+  return build.file([deflateRawSync(start, flush), ...Array(64 * gibibytes).fill(zeros), end], DEFLATED);
 }
 
 function archive(): Uint8Array {
