@@ -1,10 +1,10 @@
 /**
- * gzip files (RFC 1952), of one member or several, to bytes. A walk of the symbols finds each member's size first, so that a bomb is
- * stopped at the limit and memory is given once, for what is truly there; fflate unpacks; both of a member's checks are compared.
+ * gzip files (RFC 1952), of one member or several, and zlib streams (RFC 1950), to bytes. A walk of the symbols finds each one's size first, so that a bomb is
+ * stopped at the limit and memory is given once, for what is truly there; fflate unpacks; all checks that are stored are compared.
  */
-import { Inflate, inflateSync } from "fflate";
+import { Inflate, inflateSync, unzlibSync } from "fflate";
 import { crc32 } from "../core/index.ts";
-import { DeflateError, measureDeflate, type ZlibSize } from "./deflate.ts";
+import { DeflateError, measureDeflate, measureZlib, type ZlibSize } from "./deflate.ts";
 import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 
 const HEADER = 10;
@@ -75,11 +75,13 @@ function unpackStart(stream: Uint8Array, out: Uint8Array, offset: number, source
 }
 
 /**
+ * @param bytes  a whole file
  * @param limit  bytes that may come out
+ * @param from   where in the file the first member begins
  * @throws {ImageFormatError} when more would come out, or the file is cut short or damaged
  */
-export function gunzip(bytes: Uint8Array, limit: number, source: string): Uint8Array {
-  const members = findMembers(bytes, limit, source);
+export function gunzip(bytes: Uint8Array, limit: number, source: string, from = 0): Uint8Array<ArrayBuffer> {
+  const members = findMembers(bytes, limit, source, from);
   const out = new Uint8Array(members.reduce((total, { size }) => total + size, 0));
   let filled = 0;
   for (const { start, end, size } of members) {
@@ -91,6 +93,20 @@ export function gunzip(bytes: Uint8Array, limit: number, source: string): Uint8A
       throw refuse("damaged", source, end + 4, `unpack to ${size} bytes, which is not the size that is written there`);
     filled += size;
   }
+  return out;
+}
+
+/**
+ * One zlib stream; what follows it is ignored, as TIFF allows.
+ *
+ * @param offset  where it begins in the file, for errors; otherwise as `gunzip`
+ */
+export function unzlib(bytes: Uint8Array, limit: number, source: string, offset: number): Uint8Array<ArrayBuffer> {
+  const { size, end } = measure(measureZlib, bytes, limit, offset, source);
+  const out = new Uint8Array(size);
+  unzlibSync(bytes.subarray(0, end), { out });
+  if (adler32(out) !== new DataView(bytes.buffer, bytes.byteOffset).getUint32(end - 4))
+    throw refuse("damaged", source, offset + end - 4, "have a wrong checksum");
   return out;
 }
 
@@ -110,20 +126,20 @@ interface Member {
   readonly size: number;
 }
 
-function findMembers(bytes: Uint8Array, limit: number, source: string): Member[] {
+function findMembers(bytes: Uint8Array, limit: number, source: string, from: number): Member[] {
   const members: Member[] = [];
   let size = 0;
-  let at = 0;
+  let at = from;
   do {
     const start = streamStart(bytes, at, source);
-    const measured = measure(bytes.subarray(start), limit - size, start, source);
+    const measured = measure(measureDeflate, bytes.subarray(start), limit - size, start, source);
     const end = start + measured.end;
     if (end + TRAILER > bytes.length) throw refuse("cut-short", source, bytes.length, "end early");
     members.push({ start, end, size: measured.size });
     size += measured.size;
     at = end + TRAILER;
-    // Tapes and some disks fill up with zeros.
-  } while (at < bytes.length && !isZero(bytes, at));
+    // Tapes and some disks fill up whole gzip files with zeros; after a stream inside another file they mean damage.
+  } while (at < bytes.length && !(from === 0 && isZero(bytes, at)));
   return members;
 }
 
@@ -152,9 +168,9 @@ function streamStart(bytes: Uint8Array, member: number, source: string): number 
   return at;
 }
 
-function measure(stream: Uint8Array, limit: number, offset: number, source: string) {
+function measure(walk: typeof measureZlib, stream: Uint8Array, limit: number, offset: number, source: string) {
   try {
-    return measureDeflate(stream, limit);
+    return walk(stream, limit);
   } catch (cause) {
     if (!(cause instanceof DeflateError)) throw cause;
     const at = offset + cause.at;
@@ -162,6 +178,21 @@ function measure(stream: Uint8Array, limit: number, offset: number, source: stri
     if (cause.kind === "damaged") throw refuse("damaged", source, at, "cannot be unpacked", cause);
     throw refuse("damaged", source, at, "unpack to more than the file's own header says", cause);
   }
+}
+
+/** RFC 1950, section 8.2; 5,552 bytes are the most whose sums stay below 2^32. */
+function adler32(bytes: Uint8Array): number {
+  let [a, b] = [1, 0];
+  for (let start = 0; start < bytes.length; start += 5552) {
+    const end = Math.min(bytes.length, start + 5552);
+    for (let i = start; i < end; i++) {
+      a += bytes[i];
+      b += a;
+    }
+    a %= 65521;
+    b %= 65521;
+  }
+  return b * 65536 + a;
 }
 
 /** @param what  reads after "its compressed data" */

@@ -1,6 +1,6 @@
 /** Bytes of an NRRD file (one attached volume, raw or gzip) to a volume, with every value as it was stored. */
 import { Bytes, claim } from "./bytes.ts";
-import { gunzip } from "./inflate.ts";
+import { gunzip } from "./gzip.ts";
 import { type NrrdHeader, type NrrdType, readNrrdHeader } from "./nrrd-header.ts";
 import type { Volume, VoxelData } from "./volume.ts";
 
@@ -47,7 +47,7 @@ function storedBytes(bytes: Bytes, { type, size, isGzip, dataStart }: NrrdHeader
   claim(bytes.source, needed, isGzip ? rest.length * MOST_GZIP_EXPANDS : rest.length);
   // A copy: a view would keep the whole file, and might not begin where its type needs it to.
   if (!isGzip) return new Uint8Array(rest.subarray(0, needed));
-  const unpacked = gunzip(rest, needed, bytes.source, dataStart);
+  const unpacked = gunzip(bytes.data, needed, bytes.source, dataStart);
   claim(bytes.source, needed, unpacked.length);
   return unpacked;
 }

@@ -1,7 +1,7 @@
 /** One strip or tile of a TIFF page to samples: unpacked to no more bytes than its pixels need, in this machine's byte order. */
 import type { Bytes } from "./bytes.ts";
 import type { ImageFormatError } from "./errors.ts";
-import { unzlib } from "./inflate.ts";
+import { unzlib } from "./gzip.ts";
 import { LZW, PACK_BITS, rowBytes, type Segment, type TiffPage, UNCOMPRESSED } from "./tiff-pages.ts";
 import type { VoxelData } from "./volume.ts";
 
