@@ -1,5 +1,5 @@
 /** Packed pixels of one frame to its stored values, whatever the transfer syntax. */
-import { type CodecName, decodeCoded } from "./dicom-codecs.ts";
+import { type CodecName, decodeCoded } from "./codecs.ts";
 import { type Codestream, readCodestream } from "./dicom-codestream.ts";
 import type { Frame, Instance } from "./dicom-instance.ts";
 import { type PixelKind, type Samples, type Stored, storeFrame } from "./dicom-pixel-kind.ts";

@@ -346,7 +346,7 @@ describe("a file that claims much and holds little is refused within a second an
 test("a crash of the JPEG codec is a refusal, and the next image is read by a new one", async () => {
   vi.resetModules();
   let started = 0;
-  vi.doMock("@cornerstonejs/codec-libjpeg-turbo-8bit/decode", async (original) => {
+  vi.doMock("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs", async (original) => {
     const { default: start } = await original<{ default: (options: object) => Promise<{ JPEGDecoder: object }> }>();
     const crashing = class {
       getEncodedBuffer = (length: number) => new Uint8Array(length);
@@ -365,7 +365,7 @@ test("a crash of the JPEG codec is a refusal, and the next image is read by a ne
     fresh.decodeJpeg(bytes, "a.jpg"),
     fresh.decodeJpeg(bytes, "b.jpg"),
   ]);
-  vi.doUnmock("@cornerstonejs/codec-libjpeg-turbo-8bit/decode");
+  vi.doUnmock("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs");
   expect(first).toMatchObject({ status: "rejected", reason: { name: "ImageFormatError", code: "damaged" } });
   expect(second).toMatchObject({ status: "fulfilled", value: await decodeJpeg(bytes, "b.jpg") });
   expect(started).toBe(2);

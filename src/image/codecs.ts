@@ -1,5 +1,5 @@
 /**
- * The codecs of compressed DICOM: CharLS, OpenJPEG, OpenJPH and libjpeg-turbo as WebAssembly, and a decoder of JPEG lossless in JavaScript. Each is
+ * The codecs of JPEG files and of compressed DICOM: CharLS, OpenJPEG, OpenJPH and libjpeg-turbo as WebAssembly, and a decoder of JPEG lossless in JavaScript. Each is
  * loaded by the first frame that needs it. A codec that breaks is replaced for the next frame, and the broken frame is refused.
  */
 import type { Codestream } from "./dicom-codestream.ts";
@@ -36,6 +36,9 @@ interface StartOptions {
   readonly printErr: () => void;
   readonly locateFile?: () => string;
 }
+
+/** What a codec cannot unpack. Who asked says which file it was. */
+export class UnpackError extends Error {}
 
 export type StartCodec = (options: StartOptions) => Promise<WasmCodec>;
 
@@ -84,6 +87,7 @@ export async function decodeCoded(name: CodecName, frame: Codestream, source: st
   try {
     return name === "jpeg-lossless" ? await decodeLossless(frame) : await decodeWasm(name, frame);
   } catch (cause) {
+    if (!(cause instanceof UnpackError)) throw cause;
     throw new ImageFormatError("damaged", {
       source,
       message: `is a damaged DICOM file: its compressed pixels (${frame.width} x ${frame.height}) cannot be unpacked. Copy or export it again.`,
@@ -92,8 +96,19 @@ export async function decodeCoded(name: CodecName, frame: Codestream, source: st
   }
 }
 
-async function decodeWasm(name: WasmName, { coded, width, height, components }: Codestream): Promise<Decoded> {
-  const codec = await codecOf(name);
+/**
+ * @returns the samples, after a check that they are as many as they must be
+ * @throws {UnpackError} when the codec refuses the frame or breaks; a codec that cannot be loaded is no fault of the frame
+ */
+export async function decodeWasm(
+  name: WasmName,
+  frame: Pick<Codestream, "coded" | "width" | "height" | "components">,
+): Promise<Decoded> {
+  const starting = codecOf(name);
+  const codec = await starting;
+  // Another frame may have broken it meanwhile. From here on nothing is waited for.
+  if (running.get(name) !== starting) return decodeWasm(name, frame);
+  const { coded, width, height, components } = frame;
   const Decoder = codec[PACKAGES[name].decoder] as new () => WasmDecoder;
   let isSound = false;
   const decoder = new Decoder();
@@ -107,30 +122,26 @@ async function decodeWasm(name: WasmName, { coded, width, height, components }: 
     isSound = true;
     if (info.width !== width || info.height !== height || samples.length !== expected)
       throw new Error(`decoded ${info.width} x ${info.height} x ${info.componentCount}, ${samples.length} bytes`);
-    return { samples: samples.slice(), bits, isPlanar: components > 1 && decoder.getInterleaveMode?.() === 0 };
+    // A copy, because the samples lie in the codec's memory, and of this kind: libjpeg-turbo gives clamped bytes.
+    return { samples: new Uint8Array(samples), bits, isPlanar: components > 1 && decoder.getInterleaveMode?.() === 0 };
   } catch (cause) {
     // The codec's own exception comes out as its address, a number. After anything else nobody knows what state it is in.
     isSound ||= typeof cause === "number";
-    throw cause;
+    throw new UnpackError(name, { cause });
   } finally {
     if (isSound) decoder.delete();
     if (!isSound || codec.HEAPU8.length > KEPT_MEMORY) running.delete(name);
   }
 }
 
-async function codecOf(name: WasmName): Promise<WasmCodec> {
-  for (;;) {
-    const starting = running.get(name) ?? startCodec(PACKAGES[name]);
-    running.set(name, starting);
-    try {
-      const codec = await starting;
-      // Unless another frame has broken it meanwhile.
-      if (running.get(name) === starting) return codec;
-    } catch (cause) {
-      if (running.get(name) === starting) running.delete(name);
-      throw cause;
-    }
-  }
+function codecOf(name: WasmName): Promise<WasmCodec> {
+  const known = running.get(name);
+  if (known) return known;
+  const starting = startCodec(PACKAGES[name]);
+  running.set(name, starting);
+  // Whoever waits for it is told; the next frame tries again.
+  starting.catch(() => running.delete(name));
+  return starting;
 }
 
 async function startCodec({ start, address }: Package): Promise<WasmCodec> {
@@ -146,7 +157,11 @@ async function decodeLossless({ coded, height, bits }: Codestream): Promise<Deco
   const { Decoder } = await import("jpeg-lossless-decoder-js");
   const decoder = new Decoder();
   const buffer = coded.slice().buffer;
-  const samples = decoder.decode(buffer, 0, buffer.byteLength);
-  if (decoder.yLoc < height) throw new Error(`ended in row ${decoder.yLoc} of ${height}`);
-  return { samples: new Uint8Array(samples.buffer), bits, isPlanar: false };
+  try {
+    const samples = decoder.decode(buffer, 0, buffer.byteLength);
+    if (decoder.yLoc < height) throw new Error(`ended in row ${decoder.yLoc} of ${height}`);
+    return { samples: new Uint8Array(samples.buffer), bits, isPlanar: false };
+  } catch (cause) {
+    throw new UnpackError("jpeg-lossless", { cause });
+  }
 }
