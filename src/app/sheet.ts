@@ -16,6 +16,11 @@ export interface Sheet extends Pixels {
   readonly place?: SlicePlace;
 }
 
+/** What a change on the sheet says of its place: nothing for an image. */
+export function placeOn({ place }: Sheet): { slice?: SlicePlace } {
+  return place ? { slice: place } : {};
+}
+
 export function sheetOf(
   image: Image,
   annotation: Annotation,

@@ -7,6 +7,7 @@ import { DONE, fillDelta, gapNear, marksOf, maskOf } from "../project/slice-labe
 import { statisticsCsv } from "../project/tally.ts";
 import type { Asker, Offer } from "./asker.ts";
 import { carriedCandidate, insideOnly, startedFrom } from "./carry.ts";
+import type { Message } from "./message.ts";
 import { disagreementOf } from "./offer-raster.ts";
 import type { Look, OpenImage } from "./open-image.ts";
 import type { OpenVolume } from "./open-volume.ts";
@@ -14,7 +15,6 @@ import { saveFile } from "./save-file.ts";
 import type { Settings } from "./settings.ts";
 import type { Sheet } from "./sheet.ts";
 import { STEPS } from "./steps.ts";
-import type { Message } from "./store.ts";
 import { fitView } from "./view.ts";
 import type { ModelFacts } from "./worker-messages.ts";
 

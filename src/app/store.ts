@@ -5,57 +5,30 @@
 import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
 import { grayScaleOf, planesOf, previewNifti, sliceImage } from "../image/index.ts";
-import {
-  type Action,
-  type Change,
-  type Mark,
-  type SlicePlace,
-  strokeDelta,
-  type TakenCandidate,
-  takeDelta,
-} from "../project/annotation.ts";
+import { type Action, type Change, type Mark, strokeDelta } from "../project/annotation.ts";
 import type { Api, ImageList, Session } from "./api.ts";
-import type { Asker, Offer } from "./asker.ts";
+import type { Asker } from "./asker.ts";
 import type { Learner } from "./learner.ts";
-import { changeWords, disagreementOf } from "./offer-raster.ts";
+import { type Message, sentenceOf } from "./message.ts";
+import { createOffers } from "./offers.ts";
 import { type Look, OpenImage } from "./open-image.ts";
 import type { Reader } from "./reader.ts";
 import { saveFile } from "./save-file.ts";
 import { createSettings } from "./settings.ts";
-import { type Sheet, sheetOf } from "./sheet.ts";
+import { placeOn, type Sheet, sheetOf } from "./sheet.ts";
 import { createSliceWork, type Slicing } from "./slice-work.ts";
-import { STEPS } from "./steps.ts";
 import { countSaved, type SaveStatus, Sync } from "./sync.ts";
 import { findUnsaved, keepUnsaved, type Unsaved } from "./unsaved.ts";
 import { fitView, type Point, panBy, zoomAt } from "./view.ts";
 import { volumePresets } from "./volume-window.ts";
 import type { ModelFacts } from "./worker-messages.ts";
 
-/** Candidates offered at a time. */
-const OFFERED = 4;
-/** A proposal that takes longer than this shows a progress line, milliseconds. */
-const SLOW = 1000;
 /** A slice is learned when the annotator has stayed on it for so long, milliseconds. */
 const STAYED = 2000;
 /** Files of which a first picture is looked for. */
 const VOLUME_NAME = /\.nii(\.gz)?$/i;
 /** A page that may only look asks so often whether it may write, milliseconds. */
 const LOOK_AGAIN = 2500;
-
-/** A sentence for the annotator, with at most one thing to do about it. */
-export interface Message {
-  readonly tone: "note" | "warning";
-  readonly text: string;
-  readonly button?: { readonly label: string; run(): void };
-}
-
-/** Where the offer stands. */
-export type OfferState =
-  | { readonly kind: "none" }
-  | { readonly kind: "asking"; readonly slow: boolean }
-  | { readonly kind: "offered"; readonly offer: Offer }
-  | { readonly kind: "nothing-larger" }
-  | { readonly kind: "failed"; readonly why: string };
 
 /** How far learning the open image is. */
 export type LearningState =
@@ -83,8 +56,6 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   const [look, setLook] = createSignal<Look>({ at: [0, 0, 0], plane: "axial" });
   const [revision, setRevision] = createSignal(0);
   const [status, setStatus] = createSignal<SaveStatus>({ kind: "saved" });
-  const [offerState, setOfferState] = createSignal<OfferState>({ kind: "none" });
-  const [previewed, setPreviewed] = createSignal<number | null>(null);
   const [message, setMessage] = createSignal<Message | null>(null);
   const [announcement, announce] = createSignal("");
   const [model, setModel] = createSignal<ModelFacts | null>(null);
@@ -92,7 +63,6 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   let sync: Sync | null = null;
   let lookAgain: ReturnType<typeof setTimeout> | undefined;
   let opening = 0;
-  let round = 0;
 
   const openImage = () => {
     const state = page();
@@ -111,14 +81,16 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     const plane = opened.volume.planes[look().plane];
     return { opened, volume: opened.volume, plane, slice: opened.volume.sliceAt(plane, look().at) };
   };
-  const offer = () => {
-    const state = offerState();
-    return state.kind === "offered" ? state.offer : null;
-  };
   const isReadOnly = () => status().kind === "read-only" || status().kind === "conflict";
 
   /** Whether the model takes the step that the dial is set to; until it is known it is not said to. */
   const takesStep = () => model()?.kind === "general";
+
+  const offers = createOffers({
+    ...{ asker, settings, openImage, sheet, isReadOnly, takesStep },
+    ...{ act, know, announce, insideOn },
+  });
+  const { ask, closeOffer, offer } = offers.actions;
 
   async function start(): Promise<void> {
     // Whoever asks for candidates is told of a model that cannot be loaded.
@@ -196,7 +168,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   }
 
   function show(opened: OpenImage): void {
-    round = 0;
+    offers.beginAnew();
     const begun = firstLook(opened);
     const shown = opened.sheetAt(begun);
     batch(() => {
@@ -314,7 +286,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     const shown = sheet();
     if (!opened || !shown || isReadOnly()) return;
     const delta = opened.wholeDelta(strokeDelta(shown.annotation, drawn, mark));
-    const change: Change = { kind, mark, stroke: drawn, ...placed(shown.place), delta };
+    const change: Change = { kind, mark, stroke: drawn, ...placeOn(shown), delta };
     closeOffer();
     setMessage(null);
     if (change.delta.length > 0 || kind === "scribble") act({ ...change, at: Date.now() });
@@ -322,102 +294,10 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     if (kind === "scribble") void ask();
   }
 
-  async function ask(): Promise<void> {
-    const opened = openImage();
-    const shown = sheet();
-    if (!opened || !shown || isReadOnly()) return;
-    closeOffer();
-    setOfferState({ kind: "asking", slow: false });
-    const slow = setTimeout(() => {
-      if (offerState().kind === "asking") setOfferState({ kind: "asking", slow: true });
-    }, SLOW);
-    // From the journal's length: reopening the image and asking again gives the same four.
-    const seed = opened.performed * 1000 + round;
-    const step = STEPS[settings.step()].share;
-    try {
-      const { image, annotation } = shown;
-      const answer = await asker.ask({ image, annotation: annotation.data, count: OFFERED, seed, step });
-      if (!answer || sheet() !== shown) return;
-      if (answer.model) know(answer.model);
-      if (shown.place) opened.volume!.disagreed(shown.place, disagreementOf(answer.candidates, annotation));
-      if (answer.candidates.length === 0) nothingLarger();
-      else present(answer, opened);
-    } catch (error) {
-      if (sheet() === shown) setOfferState({ kind: "failed", why: sentenceOf(error) });
-    } finally {
-      clearTimeout(slow);
-    }
-  }
-
-  function present(answer: Offer, opened: OpenImage): void {
-    setOfferState({ kind: "offered", offer: answer });
-    const changes = answer.candidates.map(({ change }) => changeWords(change, insideOn(opened)));
-    const count = answer.candidates.length;
-    announce(
-      count === 1
-        ? `One candidate, ${changes[0]}. Press 1 to take it.`
-        : `${count} candidates: ${changes.join(", ")}. Press 1 to ${count} to take one.`,
-    );
-  }
-
-  function nothingLarger(): void {
-    setOfferState({ kind: "nothing-larger" });
-    announce("No larger region found.");
-  }
-
-  function closeOffer(): void {
-    asker.drop();
-    batch(() => {
-      setPreviewed(null);
-      setOfferState({ kind: "none" });
-    });
-  }
-
-  /** @param place  in the gallery, from 0 */
-  function take(place: number): void {
-    const opened = openImage();
-    const shown = sheet();
-    const from = offer();
-    const candidate = from?.candidates[place];
-    if (!opened || !shown || !from || !candidate || isReadOnly()) return;
-    const delta = opened.wholeDelta(takeDelta(shown.annotation, candidate.partial, candidate.box));
-    if (candidate.isCarried)
-      act({ kind: "carry", slice: shown.place!, from: from.carriedFrom!, delta, at: Date.now() });
-    else act({ kind: "take", candidate: factsOf(from, place), ...placed(shown.place), delta, at: Date.now() });
-    announce(`Took ${place + 1}, ${insideOn(opened).toLocaleString("en")} pixels.`);
-    round = 0;
-    void ask();
-  }
-
-  /** What the journal keeps of a candidate. */
-  function factsOf(from: Offer, place: number): TakenCandidate {
-    const model = from.model!;
-    return {
-      model: model.name,
-      seed: from.seed,
-      place: place + 1,
-      offered: from.candidates.length,
-      support: from.candidates[place].support,
-      // A model that takes steps of its own was not asked for one.
-      ...(model.kind === "general" ? { step: from.step, features: from.features } : {}),
-      ...(from.carriedFrom === undefined ? {} : { carriedFrom: from.carriedFrom }),
-    };
-  }
-
   /** Pixels inside on what is worked on. */
   function insideOn(opened: OpenImage): number {
     const now = slicing();
     return now ? now.volume.tally.areas[now.plane.axis][now.slice] : opened.inside;
-  }
-
-  /** Sets the step dial. @param place  among STEPS; beyond the ends is the end */
-  function setStep(place: number): void {
-    const before = settings.step();
-    settings.setStep(place);
-    if (settings.step() === before) return;
-    announce(`Step: ${STEPS[settings.step()].name}.`);
-    // Whoever looks at candidates, or found none, wants to see those of the new step.
-    if (takesStep() && offerState().kind !== "none") void ask();
   }
 
   function stepBack(kind: "undo" | "redo"): void {
@@ -498,17 +378,17 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     look,
     setLook,
     isReadOnly,
-    offer,
     act,
+    offer,
     closeOffer,
-    present,
+    seed: offers.seed,
+    present: offers.present,
     know,
     announce,
     setMessage,
     insideOn,
-    seed: () => (openImage()?.performed ?? 0) * 1000 + round,
     changed() {
-      round = 0;
+      offers.beginAnew();
       learner.stop();
       void learn();
     },
@@ -533,17 +413,12 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     /** The model that proposes; null until it is known. */
     model,
     takesStep,
-    setStep,
     learning,
     turnLearning(isOn: boolean) {
       settings.setLearning(isOn);
       void learn();
     },
-    offerState,
-    offer,
-    /** Place of the candidate shown on the image, from 0. */
-    previewed,
-    preview: (place: number | null) => setPreviewed(place !== null && offer()?.candidates[place] ? place : null),
+    ...offers.actions,
     message,
     setMessage,
     /** For the live region. */
@@ -553,13 +428,6 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     step,
     addFiles,
     stroke,
-    ask,
-    askAnew() {
-      round++;
-      void ask();
-    },
-    closeOffer,
-    take,
     undo: () => stepBack("undo"),
     redo: () => stepBack("redo"),
     exportMask,
@@ -597,14 +465,6 @@ function firstLook({ volume, history }: OpenImage): Look {
 
 function sizeWords({ volume }: OpenImage, { width, height }: { width: number; height: number }): string {
   return volume ? `${volume.volume.size.join(" by ")} voxels` : `${width} by ${height} pixels`;
-}
-
-function placed(slice: SlicePlace | undefined): { slice?: SlicePlace } {
-  return slice ? { slice } : {};
-}
-
-function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function changes(count: number): string {

@@ -82,8 +82,7 @@ export function stem(path: string): string {
 
 /** One line, as tables and headers need it. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
-  return text.replace(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, " ").trim();
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
 }
 
 export function jsonFile(value: unknown): Uint8Array {

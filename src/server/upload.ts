@@ -66,10 +66,7 @@ export class DropFolder {
 /** The name without its folder and extension, as any system can store it. */
 export function cleanStem(name: string): string {
   const last = name.normalize("NFC").split(/[\\/]/).at(-1)!;
-  const safe = last
-    .replace(/(\.nii)?\.[a-z]{1,4}$/i, "")
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-    .replace(/[\u0000-\u001f\u007f-\u009f<>:"|?*]/g, "_");
+  const safe = last.replace(/(\.nii)?\.[a-z]{1,4}$/i, "").replace(/[\p{Cc}<>:"|?*]/gu, "_");
   // Cut between bytes, the last character may be a part of one, which decodes to the replacement character.
   const short = Buffer.from(safe).subarray(0, NAME_BYTES).toString("utf8").replaceAll("\ufffd", "");
   const trimmed = short.replace(/^[\s.]+|[\s.]+$/g, "");

@@ -1,6 +1,9 @@
 /** As much of dcmjs as the tests call: it has no types of its own. */
 declare module "dcmjs" {
-  type Natural = Record<string, never>;
+  /** A data set by keyword: values, items and lists of both, compared with what is expected and with nothing else. */
+  interface Natural extends Iterable<Natural> {
+    readonly [keyword: string]: Natural;
+  }
   interface MetadataProvider {
     get(type: string, imageId: string): unknown;
   }
@@ -9,7 +12,7 @@ declare module "dcmjs" {
     segMetadata: { data: unknown[] };
   }
   interface DerivedSegmentation {
-    dataset: Natural & { PixelData: ArrayBuffer };
+    dataset: { PixelData: ArrayBuffer };
     setNumberOfFrames(count: number): void;
     addSegmentFromLabelmap(segment: object, labelmaps: Uint8Array[], index: number, frames: number[]): void;
     bitPackPixelData(): void;
@@ -18,8 +21,7 @@ declare module "dcmjs" {
     data: {
       DicomMessage: { readFile(buffer: ArrayBufferLike): { dict: object; meta: Record<string, { Value: unknown[] }> } };
       DicomMetaDictionary: {
-        // biome-ignore lint/suspicious/noExplicitAny: a data set as dcmjs has it, whatever it holds
-        naturalizeDataset(dict: object): any;
+        naturalizeDataset(dict: object): Natural;
         namifyDataset(meta: object): object;
       };
       datasetToBuffer(dataset: object): Uint8Array;

@@ -256,9 +256,9 @@ describe("what other programs are told", () => {
     expect(derivation.DerivationCodeSequence[0]).toMatchObject({ CodeValue: "113076", CodingSchemeDesignator: "DCM" });
     const [purpose] = derivation.SourceImageSequence[0].PurposeOfReferenceCodeSequence;
     expect(purpose).toMatchObject({ CodeValue: "121322", CodingSchemeDesignator: "DCM" });
-    expect(
-      data.DimensionIndexSequence.map((index: { DimensionIndexPointer: number }) => index.DimensionIndexPointer),
-    ).toEqual([0x0062000b, 0x00200032]);
+    expect(Array.from(data.DimensionIndexSequence, ({ DimensionIndexPointer }) => DimensionIndexPointer)).toEqual([
+      0x0062000b, 0x00200032,
+    ]);
   });
 
   test("dcmjs's adapter, as OHIF uses it, gives the label map that was written", () => {
