@@ -12,6 +12,7 @@ const CONTRAST = 60;
 const REACHES = [8, 16, 28, 48];
 
 export const toyMethod = {
+  opening: "stroke",
   async open(image, valid) {
     return {
       async candidates(prompts, _current, count) {
