@@ -17,5 +17,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1000,
+    rolldownOptions: {
+      checks: { bundlerTimings: false },
+      // The codecs name Node's own modules for when they run there; in the page they never come to it.
+      onLog(level, log, report) {
+        if (!/"(fs|path)" has been externalized .*@cornerstonejs/.test(log.message)) report(level, log);
+      },
+    },
   },
 });

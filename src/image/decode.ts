@@ -100,7 +100,7 @@ function requirePng(bytes: Uint8Array, source: string): void {
   if (bytes.length < SIGNATURE.length && bytes.every((byte, i) => byte === SIGNATURE[i]))
     throw refuse("cut-short", `is a PNG that is cut short: it ends at byte ${bytes.length}. Copy or export it again.`);
   const format = nameFormat(bytes);
-  if (format) throw refuse("not-png", `is ${format.name}, and this version opens PNG images only. ${format.advice}`);
+  if (format) throw refuse("not-png", `is ${format.name}, which is not opened here. ${format.advice}`);
   const start = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
   throw refuse(
     "not-png",
