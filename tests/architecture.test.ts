@@ -116,8 +116,8 @@ const PUBLIC: Readonly<Record<string, string>> = {
     nameFormat niftiHeaderOf niftiSize nnunetDataset orientationOf pixelOf planesOf previewNifti readLabelMap
     sliceImage spacingOf stepsOf targetOf voxelAt worldOf`,
   "./synth": `
-    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround changeAppearance clickIn
-    drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap unionOf`,
+    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround brushIn changeAppearance clickIn
+    drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap sureOf unionOf`,
   "./engine": `
     ADAM DescribeLoss Device EngineError FLAT_PARAMETERS FlatParameters Graph HostTensor Init OPSET OptimiserOptions
     OrtSession ParameterSource ParameterSpec Runtime RuntimeOptions STATE_NAMES Session Shape StateName Tensors

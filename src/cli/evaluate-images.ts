@@ -14,6 +14,7 @@ import {
   type GroupReport,
   LEAST_PIXELS,
   type Opening,
+  type Pen,
   reportAnnotations,
   type Setting,
 } from "../evaluate/index.ts";
@@ -30,6 +31,7 @@ export interface ImageOptions {
   readonly step: readonly number[];
   readonly features: boolean;
   readonly opening: Opening;
+  readonly pen: Pen;
   readonly seed: number;
   readonly blank: boolean;
   readonly single: boolean;
@@ -73,12 +75,12 @@ export async function evaluateImages(models: readonly Model[], runtime: Runtime,
 
 /** Every model as asked; the first also under the controls. */
 async function settingsOf(proposers: readonly Proposer[], options: ImageOptions): Promise<Setting[]> {
-  const { count, step: steps, features, opening, blank, single } = options;
+  const { count, step: steps, features, opening, pen, blank, single } = options;
   const asked = await Promise.all(
     proposers.map(async (proposer, i): Promise<Setting> => {
       const encoder = features ? await encoderFor(proposer) : null;
       const name = proposers.length === 1 ? proposer.name : `${i + 1} ${proposer.name}`;
-      return { name, proposer, count, steps, encoder, opening, isBlank: false };
+      return { name, proposer, count, steps, encoder, opening, pen, isBlank: false };
     }),
   );
   const [first] = asked;
@@ -93,7 +95,7 @@ function asJson(
   settings: readonly Setting[],
   groups: readonly GroupReport[],
   { cases, tooSmall, refused }: Annotations,
-  { limit, seed, count, step, opening, datasets, split }: ImageOptions,
+  { limit, seed, count, step, opening, pen, datasets, split }: ImageOptions,
 ) {
   const byName = (reports: readonly AnnotationReport[], of: readonly Setting[]) =>
     Object.fromEntries(reports.map((report, i) => [of[i].name, report]));
@@ -101,7 +103,7 @@ function asJson(
     settings: settings.map(({ name, count: k, steps, encoder, isBlank }) => ({
       ...{ name, count: k, steps, features: encoder !== null, isBlank },
     })),
-    ...{ limit, seed, count, step, opening, datasets, split: split ?? null, tooSmall, refused },
+    ...{ limit, seed, count, step, opening, pen, datasets, split: split ?? null, tooSmall, refused },
     groups: groups.map(({ group, cases: number, settings: reports, differences }) => ({
       group,
       cases: number,

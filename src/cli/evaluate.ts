@@ -20,7 +20,7 @@ import { encodePicture } from "../image/index.ts";
 import type { Model } from "../model/index.ts";
 import { evaluateImages, type ImageOptions } from "./evaluate-images.ts";
 import { readModel } from "./model.ts";
-import { openingOption, stepSizes, wholeNumber } from "./options.ts";
+import { openingOption, penOption, stepSizes, wholeNumber } from "./options.ts";
 import { aligned } from "./table.ts";
 
 interface Options extends Omit<ImageOptions, "data" | "step"> {
@@ -62,6 +62,7 @@ export function evaluateCommand(): Command {
       stepSizes,
     )
     .addOption(openingOption())
+    .addOption(penOption())
     .option("--no-features", "go without the pretrained encoder's features")
     .option("--seed <number>", "other cases and other strokes", wholeNumber(0), 0)
     .option("--blank", "also with the image blanked, and the difference: what the model knows of images", false)

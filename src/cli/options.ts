@@ -28,6 +28,13 @@ export function stepSizes(text: string): number[] {
   return steps;
 }
 
+/** `--pen scribble|brush` */
+export function penOption(): Option {
+  return new Option("--pen <kind>", "what the annotator draws with: a thin pen, or a brush as wide as helps")
+    .choices(["scribble", "brush"])
+    .default("scribble");
+}
+
 /** `--opening stroke|box` */
 export function openingOption(): Option {
   return new Option("--opening <kind>", "what the annotator begins with: a stroke inside, or a box around the object")

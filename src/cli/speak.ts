@@ -2,16 +2,17 @@
 import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { nodeRuntime } from "../engine/runtime-node.ts";
-import { type Opening, peerTalk, proposerMethod } from "../evaluate/index.ts";
+import { type Opening, type Pen, peerTalk, proposerMethod } from "../evaluate/index.ts";
 import { createProposer } from "../model/index.ts";
 import { encoderFor, readModel } from "./model.ts";
-import { openingOption, stepSizes, wholeNumber } from "./options.ts";
+import { openingOption, penOption, stepSizes, wholeNumber } from "./options.ts";
 
 interface Options {
   readonly model: string;
   readonly count: number;
   readonly step: readonly number[];
   readonly opening: Opening;
+  readonly pen: Pen;
   readonly features: boolean;
   readonly threads: number;
 }
@@ -30,12 +31,13 @@ export function speakCommand(): Command {
       [1],
     )
     .addOption(openingOption())
+    .addOption(penOption())
     .option("--no-features", "go without the pretrained encoder's features")
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
-    .action(async ({ model, count, step, opening, features, threads }: Options) => {
+    .action(async ({ model, count, step, opening, pen, features, threads }: Options) => {
       const proposer = await createProposer(await readModel(model), nodeRuntime({ threads }));
       const encoder = features ? await encoderFor(proposer) : null;
-      const talk = peerTalk(proposerMethod(proposer, { opening, steps: step, encoder }), {
+      const talk = peerTalk(proposerMethod(proposer, { opening, pen, steps: step, encoder }), {
         name: proposer.name,
         count,
       });

@@ -10,7 +10,7 @@ import {
 } from "./annotation-measures.ts";
 import { annotate, type Interaction } from "./annotator.ts";
 import type { Estimate } from "./bootstrap.ts";
-import { type Opening, proposerMethod } from "./method.ts";
+import { type Opening, type Pen, proposerMethod } from "./method.ts";
 import { blanked, type CaseFile, type RealCase, readCase } from "./real-images.ts";
 
 /** How a model is asked. */
@@ -23,6 +23,7 @@ export interface Setting {
   readonly steps: readonly number[];
   readonly encoder: Uint8Array | null;
   readonly opening: Opening;
+  readonly pen: Pen;
   /** The image is gray all over: what is known without looking. */
   readonly isBlank: boolean;
 }
@@ -86,9 +87,9 @@ function isSame(a: Image, b: Image): boolean {
 async function annotateCase(settings: readonly Setting[], one: RealCase, rng: Rng): Promise<AnnotatedCase> {
   const { dataset, structure, name } = one;
   const annotations: Interaction[][] = [];
-  for (const { proposer, steps, encoder, opening, count, isBlank } of settings) {
+  for (const { proposer, steps, encoder, opening, pen, count, isBlank } of settings) {
     const task = isBlank ? { ...one, image: blanked(one) } : one;
-    const method = proposerMethod(proposer, { steps, encoder, opening });
+    const method = proposerMethod(proposer, { steps, encoder, opening, pen });
     annotations.push(await annotate(method, task, rng.at(`${dataset}/${structure}/${name}`), count));
   }
   return { dataset, structure, name, annotations };

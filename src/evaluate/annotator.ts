@@ -10,8 +10,8 @@
  * A stroke, a box or a candidate taken is one interaction. The annotator knows the truth and never slips: people do worse.
  */
 import { type Grid, type Image, largestComponent, type Rng } from "../core/index.ts";
-import { boxAround, type Prompt, scribbleIn } from "../synth/index.ts";
-import { type Answer, emptyAnswer, type Method, shownUnasked } from "./method.ts";
+import { boxAround, brushIn, type Prompt, scribbleIn } from "../synth/index.ts";
+import { type Answer, emptyAnswer, type Method, type Pen, shownUnasked } from "./method.ts";
 
 /** What is to be segmented in one image. */
 export interface Task {
@@ -52,7 +52,8 @@ export async function annotate(method: Method, task: Task, rng: Rng, count: numb
   while (interactions.length < MOST_INTERACTIONS) {
     const taken = bestOf(candidates, current, truth);
     const at = rng.at(prompts.length);
-    const draw = () => (prompts.length === 0 ? opening(at, task, method.opening) : correction(at, task, current.shown));
+    const draw = () =>
+      prompts.length === 0 ? opening(at, task, method) : correction(at, task, current.shown, method.pen);
     const prompt = taken ? null : draw();
     if (!taken && !prompt) break;
     if (prompt) prompts.push(prompt);
@@ -84,12 +85,20 @@ function bestOf(candidates: readonly Answer[], current: Answer, truth: Uint8Arra
   return best >= 0 && dices[best] - diceOf(current.shown, truth) >= PICK_GAIN ? candidates[best] : null;
 }
 
-function opening(rng: Rng, { image, truth }: Task, kind: Method["opening"]): Prompt {
-  return kind === "box" ? boxAround(rng, truth, image) : scribbleIn(rng, largestComponent(truth, image), image, 1);
+function opening(rng: Rng, task: Task, { opening: kind, pen }: Method): Prompt {
+  const { image, truth } = task;
+  if (kind === "box") return boxAround(rng, truth, image);
+  return stroke(rng, largestComponent(truth, image), task, new Uint8Array(truth.length), 1, pen);
+}
+
+function stroke(rng: Rng, region: Uint8Array, task: Task, shown: Uint8Array, label: 0 | 1, pen: Pen): Prompt {
+  if (pen === "scribble") return scribbleIn(rng, region, task.image, label);
+  return brushIn(rng, region, { ...task, shown }, task.image, label);
 }
 
 /** A stroke in the largest region of errors; null when all is right. */
-function correction(rng: Rng, { image, truth, valid }: Task, shown: Uint8Array): Prompt | null {
+function correction(rng: Rng, task: Task, shown: Uint8Array, pen: Pen): Prompt | null {
+  const { image, truth, valid } = task;
   const missing = largestComponent(
     truth.map((value, i) => value & (1 - shown[i]) & valid[i]),
     image,
@@ -100,7 +109,7 @@ function correction(rng: Rng, { image, truth, valid }: Task, shown: Uint8Array):
   );
   const [missed, added] = [pixelsIn(missing), pixelsIn(extra)];
   if (missed + added === 0) return null;
-  return missed >= added ? scribbleIn(rng, missing, image, 1) : scribbleIn(rng, extra, image, 0);
+  return missed >= added ? stroke(rng, missing, task, shown, 1, pen) : stroke(rng, extra, task, shown, 0, pen);
 }
 
 function pixelsIn(mask: Uint8Array): number {

@@ -19,7 +19,7 @@ import {
   UsageError,
 } from "../core/index.ts";
 import type { Candidate, ImageFeatures, Proposer, Window } from "../model/index.ts";
-import type { Prompt } from "../synth/index.ts";
+import { type Prompt, sureOf } from "../synth/index.ts";
 
 /** A partial segmentation as it is looked at. */
 export interface Answer extends PartialSegmentation {
@@ -31,10 +31,13 @@ export interface Answer extends PartialSegmentation {
 export interface Method {
   /** What the annotator begins with: a stroke inside the largest part of the object, or a box around all of it. */
   readonly opening: Opening;
+  /** What it draws with: a thin pen that never leaves what it marks, or a brush as wide as helps, which spills a little. */
+  readonly pen: Pen;
   open(image: Image, valid: Uint8Array): Promise<OpenImage>;
 }
 
 export type Opening = "stroke" | "box";
+export type Pen = "scribble" | "brush";
 
 export interface OpenImage {
   /**
@@ -47,11 +50,13 @@ export interface OpenImage {
 }
 
 /** What of a prompt counts. */
-export type Mark = Pick<Prompt, "kind" | "label" | "pixels">;
+export type Mark = Pick<Prompt, "kind" | "label" | "points" | "pixels">;
 
 export interface MethodOptions {
   /** Default: a stroke. */
   readonly opening?: Opening;
+  /** Default: a scribble. */
+  readonly pen?: Pen;
   /**
    * How much of what is left to add, (0, 1]. With several, the candidates are shared among them, and what is shown after a stroke is the
    * first's.
@@ -81,10 +86,11 @@ const LEAST_GAIN = 0.3;
 
 export function proposerMethod(
   proposer: Proposer,
-  { opening = "stroke", steps, encoder, leastGain = LEAST_GAIN }: MethodOptions,
+  { opening = "stroke", pen = "scribble", steps, encoder, leastGain = LEAST_GAIN }: MethodOptions,
 ): Method {
   return {
     opening,
+    pen,
     async open(image, valid) {
       const box = boundsOf(valid, image);
       if (!box) throw new UsageError("No pixel of the image is valid: there is nothing to segment.");
@@ -105,7 +111,7 @@ export function proposerMethod(
           }
           answered = prompts.length;
           const hand = cut(handMarks(prompts, image), box);
-          const partial = imposed(cut(current, box), hand);
+          const partial = imposed(cut(brushed(current, prompts.at(-1)), box), hand);
           const lists: Candidate[][] = [];
           for (const [i, step] of steps.slice(0, count).entries())
             lists.push(
@@ -166,13 +172,15 @@ function lookAt({ width, height }: Grid): { readonly window?: Window } {
   return { window: { x: -Math.floor((size - width) / 2), y: -Math.floor((size - height) / 2), size } };
 }
 
-/** What was drawn by hand; a box marks all that lies outside it as outside. */
+/** What was drawn by hand, as far as the hand is sure; a box marks all that lies outside it as outside. */
 export function handMarks(prompts: readonly Mark[], grid: Grid): PartialSegmentation {
   const marks = emptyPartial(grid);
-  for (const { kind, label, pixels } of prompts) {
-    const isBox = kind === "box";
-    for (let i = 0; i < pixels.length; i++) {
-      if (Boolean(pixels[i]) === isBox) continue;
+  for (const prompt of prompts) {
+    const isBox = prompt.kind === "box";
+    const { label } = prompt;
+    const sure = sureOf(prompt, grid);
+    for (let i = 0; i < sure.length; i++) {
+      if (Boolean(sure[i]) === isBox) continue;
       marks.partialness[i] = 1;
       marks.segmentation[i] = isBox ? 0 : label;
     }
@@ -190,6 +198,17 @@ function cut({ partialness, segmentation, ...grid }: PartialSegmentation, box: B
 
 function gridOf({ width, height }: Grid): Grid {
   return { width, height };
+}
+
+/** With what a brush has painted: like a candidate that was taken, so that the answer may mend where it spilled. */
+function brushed(taken: Answer, last: Mark | undefined): PartialSegmentation {
+  if (last?.kind !== "brush") return taken;
+  const { label, pixels } = last;
+  return {
+    ...taken,
+    partialness: taken.partialness.map((value, i) => value | pixels[i]),
+    segmentation: taken.segmentation.map((value, i) => (pixels[i] ? label : value)),
+  };
 }
 
 /** What has been taken, overruled by what was drawn. */

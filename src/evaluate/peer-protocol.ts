@@ -23,6 +23,7 @@ const array = z.object({
 const prompt = z.object({
   kind: z.enum(["scribble", "click", "box", "brush"]),
   label: z.union([z.literal(0), z.literal(1)]),
+  points: z.array(z.tuple([z.number(), z.number()])).min(1),
   pixels: array,
 });
 const id = z.int();
@@ -75,7 +76,7 @@ export function peerTalk(method: Method, { name, count: most = MOST_CANDIDATES }
     switch (asked.type) {
       case "hello":
         wanted = Math.min(most, asked.k ?? most);
-        return { protocol: VERSION, name, stroke: "scribble", opening: [OPENING[method.opening]], encoding: "raw" };
+        return { protocol: VERSION, name, stroke: method.pen, opening: [OPENING[method.opening]], encoding: "raw" };
       case "open":
         open = null;
         open = await openCase(method, asked);
@@ -125,10 +126,10 @@ async function openCase(method: Method, { image, valid }: Asked<"open">) {
 
 async function predict(work: OpenImage, grid: Grid, { action, prompts, current }: Asked<"predict">, most: number) {
   const marks = prompts.map(
-    ({ kind, label, pixels }, i): Mark => ({
-      // A brush is a thick scribble.
-      kind: kind === "brush" ? "scribble" : kind,
+    ({ kind, label, points, pixels }, i): Mark => ({
+      kind,
       label,
+      points,
       pixels: maskOf(pixels, grid, `prompts[${i}].pixels`),
     }),
   );

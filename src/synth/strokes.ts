@@ -1,9 +1,11 @@
 /**
- * What annotators draw, simulated: strokes and clicks inside a region, loops and boxes around an object, extreme points.
+ * What annotators draw, simulated: strokes, brush strokes and clicks inside a region, loops and boxes around an object, extreme points.
  * The stroke model is that of the peers' harness (`bench/peers` of the project's shared material): half the time a stretch of the
  * region's centre line, else the longest of ten random chords, bowed; 1, 3 or 5 pixels across, and never outside the region.
+ * A brush follows the whole centre line with a hand's tremor, and spills where it is wide.
  */
 import {
+  blurredWith,
   boundsOf,
   centreline,
   deepest,
@@ -11,10 +13,11 @@ import {
   type Grid,
   largestComponent,
   type Rng,
+  type Stroke,
   visitStroke,
 } from "../core/index.ts";
 
-export type PromptKind = "scribble" | "click" | "box";
+export type PromptKind = "scribble" | "brush" | "click" | "box";
 
 export interface Prompt {
   readonly kind: PromptKind;
@@ -31,6 +34,12 @@ const CHORD_SHARE = 0.5;
 const CHORDS = 10;
 /** Diameters of pens that draw lines 1, 3 and 5 pixels across, also slanted ones: the pixels of OpenCV's thickness 1, 2 and 3, nearly. */
 const PEN_WIDTHS = [1, 2 * Math.SQRT2, 4] as const;
+/** The same of brushes of thickness 1, 3 and 9, on a window of 128. */
+const BRUSH_WIDTHS = [1, 4, 11] as const;
+/** The tremor of a hand that paints: its deviation in image sides, the pixels along the path over which it is smooth, the shortest path. */
+const TREMOR = 0.5 / 128;
+const TREMOR_SMOOTH = 4;
+const LEAST_TREMBLING = 9;
 /** A region of fewer pixels has no room for a chord. */
 const LEAST_CHORD_REGION = 12;
 const LEAST_CHORD = 3;
@@ -45,6 +54,45 @@ export function scribbleIn(rng: Rng, region: Uint8Array, grid: Grid, label: 0 | 
   const chord = rng.uniform() < CHORD_SHARE ? bowedChord(rng, region, grid) : null;
   const points = chord ?? stretch(rng, centreline(region, grid));
   return { kind: "scribble", label, points, pixels: drawnIn(region, grid, points, width) };
+}
+
+/**
+ * A brush stroke along the region's centre line, as wide as mends most pixels net of those it spoils.
+ *
+ * @param region  not empty, of pixels that are `truth === label` and not shown so
+ * @param shown   [H, W], 1 where it is shown as inside before the stroke
+ * @param valid   [H, W], 0 on padding
+ */
+export function brushIn(
+  rng: Rng,
+  region: Uint8Array,
+  { shown, truth, valid }: { shown: Uint8Array; truth: Uint8Array; valid: Uint8Array },
+  grid: Grid,
+  label: 0 | 1,
+): Prompt {
+  const points = trembling(rng, centreline(region, grid), grid);
+  let best = { gain: Number.NEGATIVE_INFINITY, pixels: region };
+  for (const width of BRUSH_WIDTHS) {
+    const pixels = new Uint8Array(region.length);
+    let gain = 0;
+    visitStroke({ points, width: Math.max(1, (width * grid.height) / 128) }, grid, (i) => {
+      if (!valid[i] || pixels[i]) return;
+      pixels[i] = 1;
+      if (truth[i] !== label) gain -= Number(shown[i] === truth[i]);
+      else gain += Number(shown[i] !== truth[i]);
+    });
+    if (gain > best.gain) best = { gain, pixels };
+  }
+  return { kind: "brush", label, points, pixels: best.pixels };
+}
+
+/**
+ * The pixels of a prompt that the hand is sure of: of a brush stroke its middle line, for its sides spill; of any other all.
+ *
+ * @returns [H, W], 1 where sure
+ */
+export function sureOf({ kind, points, pixels }: Pick<Prompt, "kind" | "points" | "pixels">, grid: Grid): Uint8Array {
+  return kind === "brush" ? drawnIn(pixels, grid, points, 1) : pixels;
 }
 
 /** A click where the region is deepest. @param region  not empty */
@@ -132,7 +180,19 @@ function stretch(rng: Rng, path: [number, number][]): [number, number][] {
   return path.slice(first, first + keep);
 }
 
-function drawnIn(region: Uint8Array, grid: Grid, points: readonly [number, number][], width: number): Uint8Array {
+/** A path as a hand follows it that trembles. */
+function trembling(rng: Rng, path: [number, number][], { width, height }: Grid): [number, number][] {
+  const line = { width: path.length, height: 1 };
+  const [dx, dy] = [0, 1].map(() => blurredWith(rng.normals(path.length), line, TREMOR_SMOOTH));
+  const both = [...dx, ...dy];
+  const middle = both.reduce((sum, value) => sum + value, 0) / both.length;
+  const deviation = Math.sqrt(both.reduce((sum, value) => sum + (value - middle) ** 2, 0) / both.length);
+  const scale = path.length < LEAST_TREMBLING ? 1 : (TREMOR * height) / Math.max(deviation, 1e-6);
+  const within = (value: number, size: number) => Math.min(size - 1, Math.max(0, Math.round(value)));
+  return path.map(([x, y], i) => [within(x + scale * dx[i], width), within(y + scale * dy[i], height)]);
+}
+
+function drawnIn(region: Uint8Array, grid: Grid, points: Stroke["points"], width: number): Uint8Array {
   const pixels = new Uint8Array(region.length);
   visitStroke({ points, width }, grid, (i) => {
     pixels[i] = region[i];

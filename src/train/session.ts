@@ -6,7 +6,16 @@
  */
 import { components, distanceTo, type Grid, largestComponent, type Rng } from "../core/index.ts";
 import { compare, type ImageMaps, imageMaps, PLANES } from "../model/index.ts";
-import { boxAround, clickIn, loopAround, scribbleIn, smoothLabelMap } from "../synth/index.ts";
+import {
+  boxAround,
+  brushIn,
+  clickIn,
+  loopAround,
+  type Prompt,
+  scribbleIn,
+  smoothLabelMap,
+  sureOf,
+} from "../synth/index.ts";
 import type { Task } from "./task.ts";
 
 /** Share of sessions that ask for the whole ("finish it"); the others ask for a part of what is left. */
@@ -15,7 +24,9 @@ const COMPLETE_SHARE = 0.75;
 const LARGEST_SHARE = 0.85;
 const LEAST_ERROR = 2;
 /** Share of sessions that begin with a box and nothing else. */
-const BOX_SHARE = 0.1;
+const BOX_SHARE = 0.05;
+/** Share of sessions whose strokes are those of a brush. */
+const BRUSH_SHARE = 0.45;
 /** Share of rounds that take the best of several candidates, as annotators do, and of those that correct it with a stroke. */
 const PICK_SHARE = 0.35;
 const STROKE_AFTER_PICK = 0.8;
@@ -24,6 +35,7 @@ export class Session {
   readonly task: Task;
   private readonly grid: Grid;
   private readonly maps: ImageMaps;
+  private readonly isBrush: boolean;
   private readonly inside: Uint8Array;
   private readonly outside: Uint8Array;
   private segmented: Uint8Array;
@@ -41,6 +53,7 @@ export class Session {
     this.outside = new Uint8Array(size * size);
     this.segmented = new Uint8Array(size * size);
     this.segmentedInside = new Uint8Array(size * size);
+    this.isBrush = rng.at("pen").uniform() < BRUSH_SHARE;
     this.begin(rng.at("begin"));
     this.target = this.drawTarget(rng.at("target"));
   }
@@ -59,7 +72,7 @@ export class Session {
       this.segmentedInside[i] = taken[i];
     }
     const wrong = truth.map((value, i) => Number(onImage[i] === 1 && value !== taken[i]));
-    if (!isPick || rng.at("stroke").uniform() < STROKE_AFTER_PICK) this.markError(rng.at("error"), wrong);
+    if (!isPick || rng.at("stroke").uniform() < STROKE_AFTER_PICK) this.markError(rng.at("error"), wrong, taken);
     this.target = this.drawTarget(rng.at("target"));
   }
 
@@ -81,30 +94,47 @@ export class Session {
     const kind = rng.uniform();
     const main = rng.uniform() < 0.85 ? largestComponent(truth, this.grid) : anyComponent(rng, truth, this.grid);
     if (kind < 0.14) {
-      this.mark(scribbleIn(rng, main, this.grid, 1));
+      this.draw(this.stroke(rng, main, 1));
       this.beginWithErrors(rng);
     } else if (kind < 0.2) this.beginWithPart(rng);
-    else if (kind < 0.3) this.mark(clickIn(main, this.grid, 1));
+    else if (kind < 0.3) this.draw(clickIn(main, this.grid, 1));
     else if (kind < 0.34) this.markExtremes();
-    else this.mark(scribbleIn(rng, main, this.grid, 1));
+    else this.draw(this.stroke(rng, main, 1));
     const more = rng.uniform();
-    if (more < 0.12) this.mark(loopAround(rng, truth, this.task.onImage, this.grid));
+    if (more < 0.12) this.draw(loopAround(rng, truth, this.task.onImage, this.grid));
     else if (more < 0.17) this.markBox(rng);
-    else if (more < 0.27) this.mark(scribbleIn(rng, anyComponent(rng, truth, this.grid), this.grid, 1));
+    else if (more < 0.27) this.draw(this.stroke(rng, anyComponent(rng, truth, this.grid), 1));
     else if (more < 0.37) this.markOutside(rng);
   }
 
-  private mark({ label, pixels }: { label: 0 | 1; pixels: Uint8Array }): void {
+  /** @param shown  [S, S], 1 where it is shown as inside before the stroke; nothing is where it is left out */
+  private stroke(
+    rng: Rng,
+    region: Uint8Array,
+    label: 0 | 1,
+    shown: Uint8Array = new Uint8Array(region.length),
+  ): Prompt {
+    if (!this.isBrush) return scribbleIn(rng, region, this.grid, label);
+    const { truth, onImage } = this.task;
+    return brushIn(rng, region, { shown, truth, valid: onImage }, this.grid, label);
+  }
+
+  private draw(prompt: Prompt): void {
+    this.mark(prompt.label, prompt.pixels, sureOf(prompt, this.grid));
+  }
+
+  private mark(label: 0 | 1, pixels: Uint8Array, sure = pixels): void {
     for (let i = 0; i < pixels.length; i++) {
       if (!pixels[i]) continue;
-      this.inside[i] = label;
-      this.outside[i] = 1 - label;
       this.segmented[i] = 1;
       this.segmentedInside[i] = label;
+      if (!sure[i]) continue;
+      this.inside[i] = label;
+      this.outside[i] = 1 - label;
     }
   }
 
-  private markError(rng: Rng, wrong: Uint8Array): void {
+  private markError(rng: Rng, wrong: Uint8Array, shown: Uint8Array): void {
     const { labels, sizes } = components(wrong, this.grid);
     const fit = [...sizes.keys()].filter((k) => sizes[k] >= LEAST_ERROR);
     if (fit.length === 0) return;
@@ -119,7 +149,7 @@ export class Session {
       Uint8Array.from(whole, (value, i) => Number(value === 1 && truth[i] === label)),
       this.grid,
     );
-    this.mark(rng.uniform() < 0.85 ? scribbleIn(rng, region, this.grid, label) : clickIn(region, this.grid, label));
+    this.draw(rng.uniform() < 0.85 ? this.stroke(rng, region, label, shown) : clickIn(region, this.grid, label));
   }
 
   private markOutside(rng: Rng): void {
@@ -128,14 +158,17 @@ export class Session {
     const reach = this.grid.width * rng.between(0.06, 0.3);
     const near = Uint8Array.from(away, (distance, i) => Number(distance > 1 && distance < reach && onImage[i] === 1));
     const region = largestComponent(near, this.grid);
-    if (region.includes(1)) this.mark(scribbleIn(rng, region, this.grid, 0));
+    if (region.includes(1)) this.draw(this.stroke(rng, region, 0, onImage));
   }
 
   /** A box says that all that lies outside it is outside. */
   private markBox(rng: Rng): void {
     const { truth, onImage } = this.task;
     const { pixels } = boxAround(rng, truth, this.grid);
-    this.mark({ label: 0, pixels: pixels.map((value, i) => onImage[i] & (1 - value)) });
+    this.mark(
+      0,
+      pixels.map((value, i) => onImage[i] & (1 - value)),
+    );
   }
 
   /** The highest, lowest, leftmost and rightmost pixel. */
@@ -147,7 +180,7 @@ export class Session {
     const byColumn = inside.toSorted((a, b) => (a % width) - (b % width));
     const pixels = new Uint8Array(truth.length);
     for (const i of [inside[0], inside[inside.length - 1], byColumn[0], byColumn[byColumn.length - 1]]) pixels[i] = 1;
-    this.mark({ label: 1, pixels });
+    this.mark(1, pixels);
   }
 
   /** A random part of the truth is segmented already, as after a few partial candidates taken. */
@@ -160,7 +193,7 @@ export class Session {
       this.segmented[i] = 1;
       this.segmentedInside[i] = truth[i];
     }
-    if (!this.segmentedInside.includes(1)) this.mark(scribbleIn(rng, largestComponent(truth, this.grid), this.grid, 1));
+    if (!this.segmentedInside.includes(1)) this.draw(this.stroke(rng, largestComponent(truth, this.grid), 1));
   }
 
   /** All is segmented, with errors: shifted, grown or shrunk, with a part missing or one too many; then a stroke corrects it. */
@@ -191,6 +224,7 @@ export class Session {
     this.markError(
       rng,
       truth.map((value, i) => Number(onImage[i] === 1 && value !== taken[i])),
+      taken,
     );
   }
 

@@ -17,6 +17,7 @@ import {
   type Interaction,
   type Method,
   measureAnnotation,
+  type Pen,
   readCase,
 } from "../../src/evaluate/index.ts";
 import { buildCommands, root } from "../built.ts";
@@ -40,11 +41,11 @@ function hindrance(): string | null {
 }
 
 /** Sessions of the harness with the toy method. */
-async function harnessSessions(): Promise<HarnessSession[]> {
+async function harnessSessions(pen: Pen): Promise<HarnessSession[]> {
   const folder = await mkdtemp(join(tmpdir(), "tendril-agreement-"));
   try {
     const out = join(folder, "sessions.json");
-    const external = `toy='${process.execPath}' '${join(root, "tests", "evaluate", "toy-method.mjs")}'`;
+    const external = `toy='${process.execPath}' '${join(root, "tests", "evaluate", "toy-method.mjs")}' ${pen}`;
     const args = ["--data", DATA, "--datasets", DATASETS.join(), "--limit", String(CASES), "--seed", "0"];
     const { status, stderr } = spawnSync(
       PYTHON,
@@ -58,42 +59,46 @@ async function harnessSessions(): Promise<HarnessSession[]> {
   }
 }
 
-test("both annotators measure the same within noise, from the same pixels", async (context) => {
-  const why = hindrance();
-  if (why) return context.skip(why);
-  buildCommands();
-  const path = "./toy-method.mjs";
-  const { toyMethod } = (await import(path)) as { toyMethod: Method };
-  const files = await findCases(DATA, { datasets: DATASETS, split: null });
-  const apart: Apart[] = [];
-  for (const session of await harnessSessions()) {
-    const file = files.find((one) => caseOf(one) === session.case)!;
-    const task = (await readCase(file))!;
-    // A pixel that is half inside may fall either way.
-    const area = task.truth.reduce((sum, value) => sum + value, 0);
-    expect(Math.abs(area - session.area), session.case).toBeLessThanOrEqual(2);
-    const theirs = measuresOf(interactionsOf(session));
-    const image = `${file.dataset}/${file.name}`;
-    for (let repeat = 0; repeat < REPEATS; repeat++) {
-      const rng = Rng.seeded(repeat).at(session.case);
-      const ours = measuresOf(await annotate(toyMethod, task, rng, 8));
-      apart.push({ image, by: ours.map((value, i) => value - theirs[i]) });
+test.for<Pen>(["scribble", "brush"])(
+  "both annotators measure the same within noise, from the same pixels: %s",
+  async (pen, context) => {
+    const why = hindrance();
+    if (why) return context.skip(why);
+    buildCommands();
+    const path = "./toy-method.mjs";
+    const { toyMethod } = (await import(path)) as { toyMethod: (pen: Pen) => Method };
+    const files = await findCases(DATA, { datasets: DATASETS, split: null });
+    const apart: Apart[] = [];
+    for (const session of await harnessSessions(pen)) {
+      const file = files.find((one) => caseOf(one) === session.case)!;
+      const task = (await readCase(file))!;
+      // A pixel that is half inside may fall either way.
+      const area = task.truth.reduce((sum, value) => sum + value, 0);
+      expect(Math.abs(area - session.area), session.case).toBeLessThanOrEqual(2);
+      const theirs = measuresOf(interactionsOf(session));
+      const image = `${file.dataset}/${file.name}`;
+      for (let repeat = 0; repeat < REPEATS; repeat++) {
+        const rng = Rng.seeded(repeat).at(session.case);
+        const ours = measuresOf(await annotate(toyMethod(pen), task, rng, 8));
+        apart.push({ image, by: ours.map((value, i) => value - theirs[i]) });
+      }
     }
-  }
-  expect(apart.length).toBeGreaterThan(24 * REPEATS);
-  const images = [...new Set(apart.map(({ image }) => image))];
-  for (const [i, name] of COMPARED.entries()) {
-    const shares = images.map((image) => {
-      const values = apart.filter((one) => one.image === image).map(({ by }) => by[i]);
-      return { total: values.reduce((sum, value) => sum + value, 0), count: values.length };
-    });
-    const { value, low, high } = estimate(shares, Rng.seeded(1));
-    // The 95 % interval times 1.7 is one of 99.9 %: chance alone hardly ever fails the test.
-    expect(Math.abs(value), `${name} differs by ${value} [${low}, ${high}]`).toBeLessThan((1.7 * (high - low)) / 2);
-    // Narrow enough to see a difference that matters.
-    if (name === "auc") expect(high - low).toBeLessThan(0.05);
-  }
-}, 600_000);
+    expect(apart.length).toBeGreaterThan(24 * REPEATS);
+    const images = [...new Set(apart.map(({ image }) => image))];
+    for (const [i, name] of COMPARED.entries()) {
+      const shares = images.map((image) => {
+        const values = apart.filter((one) => one.image === image).map(({ by }) => by[i]);
+        return { total: values.reduce((sum, value) => sum + value, 0), count: values.length };
+      });
+      const { value, low, high } = estimate(shares, Rng.seeded(1));
+      // The 95 % interval times 1.7 is one of 99.9 %: chance alone hardly ever fails the test.
+      expect(Math.abs(value), `${name} differs by ${value} [${low}, ${high}]`).toBeLessThan((1.7 * (high - low)) / 2);
+      // Narrow enough to see a difference that matters.
+      if (name === "auc") expect(high - low).toBeLessThan(0.05);
+    }
+  },
+  600_000,
+);
 
 interface Apart {
   readonly image: string;

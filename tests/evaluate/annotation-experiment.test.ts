@@ -43,7 +43,16 @@ function timid(encoded: number[]): Proposer {
 }
 
 const settingOf = (proposer: Proposer, rest: Partial<Setting> = {}): Setting => ({
-  ...{ name: "asked", proposer, count: 8, steps: [1], encoder: new Uint8Array(1), opening: "stroke", isBlank: false },
+  ...{
+    name: "asked",
+    proposer,
+    count: 8,
+    steps: [1],
+    encoder: new Uint8Array(1),
+    opening: "stroke",
+    pen: "scribble",
+    isBlank: false,
+  },
   ...rest,
 });
 

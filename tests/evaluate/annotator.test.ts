@@ -30,10 +30,11 @@ function complete(shown: Uint8Array): Answer {
 /** A method that answers with masks, told the prompts and how often it has been asked. */
 function method(
   answer: (prompts: readonly Mark[], asked: number) => readonly Uint8Array[],
-  opening: Method["opening"] = "stroke",
+  { opening = "stroke", pen = "scribble" }: Partial<Pick<Method, "opening" | "pen">> = {},
 ): Method {
   return {
     opening,
+    pen,
     async open() {
       let asked = 0;
       return {
@@ -46,7 +47,7 @@ function method(
 }
 
 /** Nothing is proposed: what is drawn is all there is. */
-const brush = method(() => []);
+const byHand = method(() => []);
 const actionsOf = (interactions: Awaited<ReturnType<typeof annotate>>) => interactions.map(({ action }) => action);
 
 describe("the annotator", () => {
@@ -148,7 +149,7 @@ describe("the annotator", () => {
 
   test("draws the same for the same seed and otherwise for another", async () => {
     const [first, same, other] = await Promise.all(
-      [6, 6, 7].map((seed) => annotate(brush, task(TRUTH), Rng.seeded(seed), 8)),
+      [6, 6, 7].map((seed) => annotate(byHand, task(TRUTH), Rng.seeded(seed), 8)),
     );
     expect(same).toEqual(first);
     expect(other).not.toEqual(first);
@@ -156,10 +157,13 @@ describe("the annotator", () => {
 
   test("begins with a box around all of the object where the method wants one, and shows nothing for it", async () => {
     const seen: (readonly Mark[])[] = [];
-    const boxed = method((prompts) => {
-      seen.push([...prompts]);
-      return prompts.length === 1 ? [] : [TRUTH];
-    }, "box");
+    const boxed = method(
+      (prompts) => {
+        seen.push([...prompts]);
+        return prompts.length === 1 ? [] : [TRUTH];
+      },
+      { opening: "box" },
+    );
     const interactions = await annotate(boxed, task(TRUTH), Rng.seeded(9), 8);
     expect(actionsOf(interactions)).toEqual(["box", "stroke inside"]);
     expect(interactions[0]).toMatchObject({ dice: 0 });
@@ -172,6 +176,7 @@ describe("the annotator", () => {
     const calls: { prompts: number; current: number }[] = [];
     const growing: Method = {
       opening: "stroke",
+      pen: "scribble",
       async open() {
         return {
           async candidates(prompts, current) {

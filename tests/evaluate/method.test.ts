@@ -9,8 +9,9 @@ import { count, imageOf, rectangle } from "./masks.ts";
 const GRID = { width: 32, height: 32 };
 const VALID = rectangle(GRID, 0, 6, 32, 21);
 const TRUTH = rectangle(GRID, 8, 10, 14, 10);
-const STROKE = { kind: "scribble", label: 1, pixels: rectangle(GRID, 10, 14, 9, 1) } as const;
-const OUTSIDE = { kind: "scribble", label: 0, pixels: rectangle(GRID, 12, 14, 2, 8) } as const;
+const at = (x: number, y: number) => [[x, y]] as const;
+const STROKE = { kind: "scribble", label: 1, points: at(10, 14), pixels: rectangle(GRID, 10, 14, 9, 1) } as const;
+const OUTSIDE = { kind: "scribble", label: 0, points: at(12, 14), pixels: rectangle(GRID, 12, 14, 2, 8) } as const;
 
 describe("marks by hand", () => {
   test("a later stroke wins where two disagree", () => {
@@ -20,8 +21,14 @@ describe("marks by hand", () => {
     expect(count(handMarks([OUTSIDE, STROKE], GRID).segmentation)).toBe(9);
   });
 
+  test("of a brush stroke only the middle line is binding", () => {
+    const points = Array.from({ length: 9 }, (_, i) => [10 + i, 14] as const);
+    const broad = { kind: "brush", label: 1, points, pixels: rectangle(GRID, 10, 12, 9, 5) } as const;
+    expect(handMarks([broad], GRID).partialness).toEqual(rectangle(GRID, 10, 14, 9, 1));
+  });
+
   test("a box marks all pixels beyond it as outside and none inside", () => {
-    const box = { kind: "box", label: 1, pixels: TRUTH } as const;
+    const box = { kind: "box", label: 1, points: at(8, 10), pixels: TRUTH } as const;
     const { partialness, segmentation } = handMarks([box], GRID);
     expect(partialness).toEqual(TRUTH.map((value) => 1 - value));
     expect(count(segmentation)).toBe(0);

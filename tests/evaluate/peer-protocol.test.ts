@@ -22,6 +22,7 @@ let answers: Answer[];
 /** Gives what the test says, and keeps what it was told. */
 const method: Method = {
   opening: "stroke",
+  pen: "scribble",
   async open({ data }, valid) {
     opened.push({ data: [...data], valid });
     return {
@@ -125,10 +126,10 @@ describe("a talk", () => {
     expect(asked.map(({ count: most }) => most)).toEqual([4, 3, 2]);
   });
 
-  test("a brush is a scribble, a box stays one", async () => {
+  test("a prompt keeps its kind", async () => {
     await say(open);
     await say({ ...predict, prompts: ["brush", "box", "click"].map((kind) => ({ ...stroke, kind })) });
-    expect(asked[0].prompts.map(({ kind }) => kind)).toEqual(["scribble", "box", "click"]);
+    expect(asked[0].prompts.map(({ kind }) => kind)).toEqual(["brush", "box", "click"]);
   });
 });
 

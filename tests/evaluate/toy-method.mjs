@@ -1,6 +1,6 @@
 /**
  * A method without a model for tests: inside is what lies near the inside strokes in place and intensity, nearer than the outside ones.
- * Run as a program it talks to the peers' harness, with the very code of `tendril speak`. Needs the commands built.
+ * Run as a program, with the pen as its argument, it talks to the peers' harness, with the very code of `tendril speak`. Needs the commands built.
  */
 import { createInterface } from "node:readline";
 import { distanceTo } from "../../dist/src/core/index.js";
@@ -11,8 +11,9 @@ const CONTRAST = 60;
 /** Distances within which the candidates are inside, in pixels; the first is what is shown. */
 const REACHES = [8, 16, 28, 48];
 
-export const toyMethod = {
+export const toyMethod = (pen) => ({
   opening: "stroke",
+  pen,
   async open(image, valid) {
     return {
       async candidates(prompts, _current, count) {
@@ -29,7 +30,7 @@ export const toyMethod = {
       },
     };
   },
-};
+});
 
 /** How far each pixel is from a mask in place, and from its mean in intensity. */
 function remoteness(mask, image) {
@@ -42,6 +43,6 @@ function remoteness(mask, image) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const talk = peerTalk(toyMethod, { name: "toy" });
+  const talk = peerTalk(toyMethod(process.argv[2]), { name: "toy" });
   for await (const line of createInterface({ input: process.stdin })) process.stdout.write(`${await talk(line)}\n`);
 }

@@ -2,10 +2,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { boundsOf, type Grid, Rng } from "../../src/core/index.ts";
-import { boxAround, clickIn, loopAround, scribbleIn } from "../../src/synth/index.ts";
+import { boxAround, brushIn, clickIn, loopAround, scribbleIn, sureOf } from "../../src/synth/index.ts";
 import { pixelsOf, regions } from "../core/masks.ts";
 
 const label = fc.constantFrom(0 as const, 1 as const);
+/** A truth that leaves something outside. */
+const scenes = regions(24).filter(({ mask }) => mask.includes(0));
 
 test("a scribble stays in its region, marks something, and has the label it was drawn with", () => {
   fc.assert(
@@ -33,6 +35,43 @@ test("a scribble is thin: a stroke in an empty square of 64 covers at most five 
   expect(widths.size).toBeGreaterThan(1);
 });
 
+test("a brush stroke is as wide as mends most: a broad region's is broad, a thin one's thin, and its middle line is sure", () => {
+  const grid = { width: 128, height: 128 };
+  const valid = new Uint8Array(128 * 128).fill(1);
+  const shown = new Uint8Array(128 * 128);
+  const bar = (height: number) =>
+    shown.map((_, i) => Number(Math.abs(Math.floor(i / 128) - 64) < height / 2 && i % 128 > 9 && i % 128 < 118));
+  for (const [height, least, most] of [
+    [31, 9, 14],
+    [5, 3, 6],
+    [1, 0.5, 1.5],
+  ]) {
+    const truth = bar(height);
+    const prompt = brushIn(Rng.seeded(height), truth, { shown, truth, valid }, grid, 1);
+    const width = pixelsOf(prompt.pixels).length / prompt.points.length;
+    expect(width).toBeGreaterThan(least);
+    expect(width).toBeLessThan(most);
+    const sure = pixelsOf(sureOf(prompt, grid));
+    expect(sure.every((i) => prompt.pixels[i] === 1)).toBe(true);
+    expect(sure.length).toBeLessThan(1.1 * prompt.points.length);
+    expect(sure.length).toBeGreaterThan(prompt.points.length / 2);
+  }
+});
+
+test("a brush never paints the padding, and paints out what is shown wrongly", () => {
+  fc.assert(
+    fc.property(scenes, fc.nat(), ({ mask, grid }, seed) => {
+      const valid = mask.map((value, i) => Number(value === 1 || i % grid.width < grid.width / 2));
+      const extra = mask.map((value, i) => valid[i] & (1 - value));
+      fc.pre(extra.includes(1));
+      const shown = valid;
+      const { label: drawn, pixels } = brushIn(Rng.seeded(seed), extra, { shown, truth: mask, valid }, grid, 0);
+      expect(drawn).toBe(0);
+      expect(pixels.every((value, i) => value <= valid[i])).toBe(true);
+    }),
+  );
+});
+
 test("a click marks the one pixel that is deepest in its region", () => {
   fc.assert(
     fc.property(regions(), label, ({ mask, grid }, wanted) => {
@@ -43,9 +82,6 @@ test("a click marks the one pixel that is deepest in its region", () => {
     }),
   );
 });
-
-/** A truth that leaves something outside, and where the image lies. */
-const scenes = regions(24).filter(({ mask }) => mask.includes(0));
 
 test("a loop is outside: never in the truth, never off the image", () => {
   fc.assert(
