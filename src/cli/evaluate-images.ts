@@ -4,11 +4,14 @@ import { Rng, TendrilError } from "../core/index.ts";
 import type { Runtime } from "../engine/index.ts";
 import {
   ANNOTATION_MEASURES,
+  type AnnotatedCase,
   type AnnotationMeasure,
   type AnnotationReport,
   type Annotations,
   annotateAll,
+  type CaseFile,
   chooseCases,
+  drawCases,
   type Estimate,
   findCases,
   type GroupReport,
@@ -17,7 +20,11 @@ import {
   type Pen,
   reportAnnotations,
   type Setting,
+  watchCases,
+  worstCases,
 } from "../evaluate/index.ts";
+import { atomicWrite } from "../files/index.ts";
+import { encodePicture } from "../image/index.ts";
 import { createProposer, type Model, type Proposer } from "../model/index.ts";
 import { encoderFor } from "./model.ts";
 import { aligned } from "./table.ts";
@@ -35,10 +42,13 @@ export interface ImageOptions {
   readonly seed: number;
   readonly blank: boolean;
   readonly single: boolean;
+  readonly worst?: string;
   readonly threads: number;
   readonly json: boolean;
 }
 
+/** Cases that `--worst` draws. */
+export const WORST = 12;
 /** Files that were left out and are named; the others are counted. */
 const NAMED = 5;
 
@@ -47,20 +57,22 @@ const MEASURES = Object.keys(ANNOTATION_MEASURES) as AnnotationMeasure[];
 const WITH_INTERVAL: readonly AnnotationMeasure[] = ["auc", "noi", "seconds"];
 
 export async function evaluateImages(models: readonly Model[], runtime: Runtime, options: ImageOptions): Promise<void> {
-  const { data, datasets, split = null, limit, seed, json } = options;
+  const { data, datasets, split = null, limit, seed, json, worst } = options;
   const files = chooseCases(await findCases(data, { datasets, split }), limit, seed);
   const proposers = await Promise.all(models.map((model) => createProposer(model, runtime)));
   const settings = await settingsOf(proposers, options);
   const bar = new Bar({ format: "{bar} {value}/{total} cases  {eta} s left", hideCursor: true, gracefulExit: true });
+  const rng = Rng.seeded(seed).at("annotator");
   bar.start(files.length, 0);
   let annotations: Annotations;
   try {
-    annotations = await annotateAll(settings, files, Rng.seeded(seed).at("annotator"), (done) => bar.update(done));
+    annotations = await annotateAll(settings, files, rng, (done) => bar.update(done));
   } finally {
     bar.stop();
   }
-  for (const proposer of proposers) await proposer.close();
   const { cases, tooSmall, refused } = annotations;
+  if (worst !== undefined && cases.length > 0) await drawWorst(worst, settings[0], files, cases, rng);
+  for (const proposer of proposers) await proposer.close();
   for (const message of refused.slice(0, NAMED)) console.error(`left out: ${message}`);
   if (refused.length > NAMED) console.error(`left out: ${refused.length - NAMED} more cases`);
   if (tooSmall > 0) console.error(`left out: ${tooSmall} structures of fewer than ${LEAST_PIXELS} pixels`);
@@ -71,6 +83,23 @@ export async function evaluateImages(models: readonly Model[], runtime: Runtime,
     );
   const reports = reportAnnotations(cases, Rng.seeded(seed).at("bootstrap"));
   console.log(json ? JSON.stringify(asJson(settings, reports, annotations, options)) : asText(settings, reports));
+}
+
+/** Also says on standard error which case each row shows. */
+async function drawWorst(
+  path: string,
+  setting: Setting,
+  files: readonly CaseFile[],
+  cases: readonly AnnotatedCase[],
+  rng: Rng,
+): Promise<void> {
+  const chosen = worstCases(cases, WORST);
+  await atomicWrite(path, encodePicture(drawCases(await watchCases(chosen, setting, files, rng))));
+  const rows = chosen.map(({ dataset, structure, name, annotations: [annotation] }, i) => {
+    const dices = [1, 3, annotation.length].map((n) => annotation[Math.min(n, annotation.length) - 1].dice.toFixed(3));
+    return [`row ${i + 1}`, `${dataset}/${structure}/${name}`, ...dices, String(annotation.length)];
+  });
+  console.error(aligned([["", "case", "dice@1", "dice@3", "at last", "interactions"], ...rows]));
 }
 
 /** Every model as asked; the first also under the controls. */

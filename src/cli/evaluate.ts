@@ -18,7 +18,7 @@ import {
 import { atomicWrite } from "../files/index.ts";
 import { encodePicture } from "../image/index.ts";
 import type { Model } from "../model/index.ts";
-import { evaluateImages, type ImageOptions } from "./evaluate-images.ts";
+import { evaluateImages, type ImageOptions, WORST } from "./evaluate-images.ts";
 import { readModel } from "./model.ts";
 import { openingOption, penOption, stepSizes, wholeNumber } from "./options.ts";
 import { aligned } from "./table.ts";
@@ -67,6 +67,10 @@ export function evaluateCommand(): Command {
     .option("--seed <number>", "other cases and other strokes", wholeNumber(0), 0)
     .option("--blank", "also with the image blanked, and the difference: what the model knows of images", false)
     .option("--single", "also with one candidate alone, and the difference: what a choice is worth", false)
+    .option(
+      "--worst <file>",
+      `with --data: also draw the ${WORST} cases that went worst for the first model as a PNG file: the image, and what was shown after 1, 3 and all interactions; the truth is outlined`,
+    )
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
     .option("--json", "print one JSON object instead of a table", false)
     .action(async (folders: readonly string[], { data, ...options }: Options) => {

@@ -84,13 +84,19 @@ function isSame(a: Image, b: Image): boolean {
   return a.width === b.width && a.height === b.height && a.data.every((value, i) => value === b.data[i]);
 }
 
-async function annotateCase(settings: readonly Setting[], one: RealCase, rng: Rng): Promise<AnnotatedCase> {
+/** @param watch  as in `annotate`, under every setting */
+export async function annotateCase(
+  settings: readonly Setting[],
+  one: RealCase,
+  rng: Rng,
+  watch?: (shown: Uint8Array) => void,
+): Promise<AnnotatedCase> {
   const { dataset, structure, name } = one;
   const annotations: Interaction[][] = [];
   for (const { proposer, steps, encoder, opening, pen, count, isBlank } of settings) {
     const task = isBlank ? { ...one, image: blanked(one) } : one;
     const method = proposerMethod(proposer, { steps, encoder, opening, pen });
-    annotations.push(await annotate(method, task, rng.at(`${dataset}/${structure}/${name}`), count));
+    annotations.push(await annotate(method, task, rng.at(`${dataset}/${structure}/${name}`), count, watch));
   }
   return { dataset, structure, name, annotations };
 }

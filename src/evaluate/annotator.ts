@@ -40,9 +40,16 @@ export const PICK_GAIN = 0.03;
 
 /**
  * @param count  most candidates that are looked at
+ * @param watch  is given what is shown after every interaction, [H, W]
  * @returns      at least one interaction, at most MOST_INTERACTIONS
  */
-export async function annotate(method: Method, task: Task, rng: Rng, count: number): Promise<Interaction[]> {
+export async function annotate(
+  method: Method,
+  task: Task,
+  rng: Rng,
+  count: number,
+  watch: (shown: Uint8Array) => void = () => undefined,
+): Promise<Interaction[]> {
   const { image, truth, valid } = task;
   const open = await method.open(image, valid);
   const interactions: Interaction[] = [];
@@ -61,6 +68,7 @@ export async function annotate(method: Method, task: Task, rng: Rng, count: numb
     candidates = (await open.candidates(prompts, before, count)).map((answer) => within(answer, valid));
     const unasked = shownUnasked(prompt ? "stroke" : "pick", candidates.length);
     current = unasked === null ? painted(before, prompt) : candidates[unasked];
+    watch(current.shown);
     const dice = diceOf(current.shown, truth);
     interactions.push({ action: actionOf(prompt), ink: prompt ? inkOf(prompt, image) : 0, dice });
     if (dice >= CONTENT) break;

@@ -9,3 +9,4 @@ export * from "./method.ts";
 export * from "./paper-experiment.ts";
 export * from "./peer-protocol.ts";
 export * from "./real-images.ts";
+export * from "./worst-cases.ts";

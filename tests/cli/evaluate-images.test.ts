@@ -1,8 +1,8 @@
 /** `tendril evaluate --data` as a process, on made-up images with a general model of random weights. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encode } from "fast-png";
+import { decode, encode } from "fast-png";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ANNOTATION_MEASURES } from "../../src/evaluate/index.ts";
 import { writeModelFolder } from "../../src/train/index.ts";
@@ -76,6 +76,28 @@ test("the table has a row for each data set and setting, and says what its colum
   expect(first).toMatch(/^first +1 +random-2-[0-9a-f]{8} +0\.\d{3} /);
   expect(overall.replace("overall", "first  ").split(/ +/)).toEqual(first.split(/ +/));
   expect(stdout).toContain("noi      interactions to Dice 0.9; 20 when never");
+});
+
+test("--worst draws the cases that went worst, the worst first, and names its rows", async () => {
+  const path = join(folder, "worst.png");
+  const { code, stdout, stderr } = await evaluate("--datasets", "first", "--worst", path, "--json");
+  expect(code).toBe(0);
+  const { width, height, channels } = decode(await readFile(path));
+  // Four tiles of 128 pixels in a row, twice as large, two rows.
+  expect([width, height, channels]).toEqual([6 + 4 * 262, 6 + 2 * 262, 3]);
+  const lines = stderr.trim().split("\n");
+  expect(lines[0]).toMatch(/case +dice@1 +dice@3 +at last +interactions$/);
+  expect(lines).toHaveLength(3);
+  for (const line of lines.slice(1))
+    expect(line).toMatch(/^row \d +first\/organ\/[ab]__0 +\d\.\d{3} +\d\.\d{3} +\d\.\d{3} +\d+$/);
+  const dicesOf = ({ annotations }: { annotations: Record<string, { dice: number }[]> }) =>
+    Object.values(annotations)[0].map(({ dice }) => dice.toFixed(3));
+  for (const one of JSON.parse(stdout).cases) {
+    const dices = dicesOf(one);
+    const line = lines.find((text) => text.includes(`/${one.name} `))!;
+    expect(line).toContain(` ${dices[0]} `);
+    expect(line).toContain(` ${dices.at(-1)} `);
+  }
 });
 
 test("a folder without cases, damaged cases, and a general model without --data are refused in a sentence", async () => {

@@ -59,8 +59,9 @@ async function harnessSessions(pen: Pen): Promise<HarnessSession[]> {
   }
 }
 
-test.for<Pen>(["scribble", "brush"])(
+test.for(["scribble", "brush"] as const)(
   "both annotators measure the same within noise, from the same pixels: %s",
+  { timeout: 600_000 },
   async (pen, context) => {
     const why = hindrance();
     if (why) return context.skip(why);
@@ -97,7 +98,6 @@ test.for<Pen>(["scribble", "brush"])(
       if (name === "auc") expect(high - low).toBeLessThan(0.05);
     }
   },
-  600_000,
 );
 
 interface Apart {
