@@ -22,6 +22,11 @@ const imageList = z.object({
   refused: z.array(z.object({ name: z.string(), message: z.string() })).default([]),
 });
 
+const fileList = z.object({
+  part: z.number(),
+  files: z.array(z.object({ name: z.string(), size: z.number() })),
+});
+
 const sessionReply = z.object({
   writer: z.boolean(),
   image: z.object({
@@ -31,6 +36,8 @@ const sessionReply = z.object({
     depth: z.number().optional(),
     sha256: z.string(),
   }),
+  /** What was noticed when the image was found, a sentence each. */
+  notes: z.array(z.string()).default([]),
   actions: z.array(z.unknown()),
   cut: z.number(),
 });
@@ -61,11 +68,17 @@ export class Api {
     return this.json("GET", "/api/images", imageList);
   }
 
+  /** The image's files, and which of the images in them it is. */
+  files(id: string): Promise<z.infer<typeof fileList>> {
+    return this.json("GET", `${pathOf(id)}/files`, fileList);
+  }
+
+  /** The bytes of all its files, one after the other. */
   async file(id: string): Promise<Uint8Array> {
     return new Uint8Array(await (await this.request("GET", `${pathOf(id)}/file`)).arrayBuffer());
   }
 
-  /** Bytes of the file from `start` to before `end`, or fewer where it ends earlier. */
+  /** Of those, the ones from `start` to before `end`, or fewer where it ends earlier. */
   async part(id: string, start: number, end: number): Promise<Uint8Array> {
     const headers = { range: `bytes=${start}-${end - 1}` };
     const response = await this.request("GET", `${pathOf(id)}/file`, undefined, undefined, headers);

@@ -64,10 +64,10 @@ export function App({ store }: { readonly store: Store }) {
         ref={chooser}
         hidden
         type="file"
-        accept="image/png,.nii,.gz"
         multiple
         onChange={(event) => {
-          void store.addFiles([...(event.currentTarget.files ?? [])]);
+          const chosen = [...(event.currentTarget.files ?? [])];
+          void store.addFiles(chosen.map((file) => ({ file, folder: "" })));
           event.currentTarget.value = "";
         }}
       />
@@ -88,7 +88,7 @@ function Instead({ page }: { readonly page: Page }) {
             <button type="button" onClick={() => page.chooseFiles()}>
               Choose images
             </button>
-            <p class="small">NIfTI volumes, and PNG in 8 or 16 bits; color becomes luminance.</p>
+            <p class="small">DICOM series, NIfTI and NRRD volumes, PNG, TIFF and JPEG. Color becomes luminance.</p>
             <p class="small">{`They are kept in ${store.list().folder}.`}</p>
           </div>
         </div>

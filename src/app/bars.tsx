@@ -192,7 +192,7 @@ function WindowWords({ store, open }: { readonly store: Store; readonly open: Op
   const { settings } = store;
   const name = () => {
     const { low, high } = settings.window();
-    return open.presets.find((preset) => preset.low === low && preset.high === high)?.name ?? "";
+    return [...open.presets, open.firstPreset].find((preset) => preset.low === low && preset.high === high)?.name ?? "";
   };
   const words = () => {
     const { low, high } = settings.window();

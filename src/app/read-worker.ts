@@ -3,13 +3,13 @@
  * file does to it happens to no one else.
  */
 import { TendrilError } from "../core/index.ts";
-import { decodeAny, grayScaleOf } from "../image/index.ts";
+import { decodeFiles, grayScaleOf, type NamedFile } from "../image/index.ts";
 import { buildPyramid } from "./pyramid.ts";
 import type { FileToRead, Reading } from "./worker-messages.ts";
 
-self.onmessage = async ({ data: { name, bytes } }: MessageEvent<FileToRead>) => {
+self.onmessage = async ({ data: order }: MessageEvent<FileToRead>) => {
   try {
-    const opened = await decodeAny(bytes, name);
+    const opened = await decodeFiles(partsOf(order), order.part);
     if (opened.kind === "image") {
       const levels = buildPyramid(opened.image);
       tell(
@@ -25,9 +25,22 @@ self.onmessage = async ({ data: { name, bytes } }: MessageEvent<FileToRead>) => 
   } catch (error) {
     const known = error instanceof TendrilError;
     const message = error instanceof Error ? error.message : String(error);
-    tell({ kind: "failed", code: known ? error.code : "defect", message: known ? message : `${name}: ${message}` });
+    tell({
+      kind: "failed",
+      code: known ? error.code : "defect",
+      message: known ? message : `${order.name}: ${message}`,
+    });
   }
 };
+
+/** The files' own bytes. */
+function partsOf({ files, bytes }: FileToRead): NamedFile[] {
+  let start = 0;
+  return files.map(({ name, size }) => {
+    start += size;
+    return { name, bytes: bytes.subarray(start - size, start) };
+  });
+}
 
 function tell(message: Reading, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });

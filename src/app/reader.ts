@@ -19,16 +19,15 @@ export class Reader {
   }
 
   /**
-   * @param bytes  moved to the worker, not copied
-   * @returns      what the file holds, or null when another file was asked for before it was read
+   * @param order  its bytes are moved to the worker, not copied
+   * @returns      what the files hold, or null when another file was asked for before it was read
    * @throws {WorkerError} naming the file, when it is refused or ended the worker
    */
-  async read(name: string, bytes: Uint8Array): Promise<ReadFile | null> {
+  async read(order: FileToRead): Promise<ReadFile | null> {
     this.giveUp();
     const worker = this.idle ?? this.startWorker();
     this.idle = null;
-    const order: FileToRead = { name, bytes };
-    const reading = await this.answerOf(worker, name, order);
+    const reading = await this.answerOf(worker, order);
     // After a volume the worker's memory is given back in no other way than by ending it.
     if (reading?.kind === "image") this.idle = worker;
     else worker.terminate();
@@ -36,7 +35,7 @@ export class Reader {
     return reading;
   }
 
-  private answerOf(worker: Worker, name: string, order: FileToRead): Promise<Reading | null> {
+  private answerOf(worker: Worker, order: FileToRead): Promise<Reading | null> {
     return new Promise((done) => {
       const end = (reading: Reading | null) => {
         clearTimeout(timer);
@@ -44,7 +43,7 @@ export class Reader {
         done(reading);
       };
       const died = (why: string) => {
-        const message = `${name} could not be read: ${why}. Your work and the other files are not touched; choose another one, or save this one anew.`;
+        const message = `${order.name} could not be read: ${why}. Your work and the other files are not touched; choose another one, or save this one anew.`;
         end({ kind: "failed", code: "reader-stopped", message });
       };
       const timer = setTimeout(() => died(`it took more than ${PATIENCE / 1000} seconds`), PATIENCE);

@@ -8,6 +8,7 @@ import { grayScaleOf, planesOf, previewNifti, sliceImage } from "../image/index.
 import { type Action, type Change, type Mark, strokeDelta } from "../project/annotation.ts";
 import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker } from "./asker.ts";
+import { type DroppedFile, uploadsOf } from "./dropped-files.ts";
 import type { Learner } from "./learner.ts";
 import { type Message, sentenceOf } from "./message.ts";
 import { createOffers } from "./offers.ts";
@@ -21,12 +22,12 @@ import { countSaved, type SaveStatus, Sync } from "./sync.ts";
 import { findUnsaved, keepUnsaved, type Unsaved } from "./unsaved.ts";
 import { fitView, type Point, panBy, zoomAt } from "./view.ts";
 import { volumePresets } from "./volume-window.ts";
-import type { ModelFacts } from "./worker-messages.ts";
+import type { FileToRead, ModelFacts } from "./worker-messages.ts";
 
 /** A slice is learned when the annotator has stayed on it for so long, milliseconds. */
 const STAYED = 2000;
-/** Files of which a first picture is looked for. */
-const VOLUME_NAME = /\.nii(\.gz)?$/i;
+/** Single files of which a first picture is looked for. */
+const NIFTI_NAME = /\.nii(\.gz)?$/i;
 /** A page that may only look asks so often whether it may write, milliseconds. */
 const LOOK_AGAIN = 2500;
 
@@ -127,12 +128,13 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       const before = sync;
       sync = null;
       await before?.close();
+      const { files, part } = await api.files(id);
       // Before the rest is asked for, which would hold it up.
-      if (VOLUME_NAME.test(name)) await preview(id, name, mine);
+      await preview(id, name, files, mine);
       if (mine !== opening) return;
       const [session, file] = await Promise.all([
         api.session(id),
-        api.file(id).then((bytes) => (mine === opening ? reader.read(name, bytes) : null)),
+        api.file(id).then((bytes) => (mine === opening ? reader.read({ name, files, part, bytes }) : null)),
       ]);
       if (mine !== opening || !file) return;
       const opened = new OpenImage({ id, name, sha256: session.image.sha256, file });
@@ -150,11 +152,11 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   }
 
   /** Shows one slice while the rest of the volume is on its way. */
-  async function preview(id: string, name: string, mine: number): Promise<void> {
-    // What is wrong with the file is told by who reads it as a whole.
-    const volume = await previewNifti((start, end) => api.part(id, start, end), name).catch(() => null);
-    if (!volume || mine !== opening || page().kind !== "opening") return;
-    const scale = grayScaleOf(volume);
+  async function preview(id: string, name: string, files: FileToRead["files"], mine: number): Promise<void> {
+    // What is wrong with the files is told by who reads them as a whole.
+    const first = await firstSlice(id, name, files).catch(() => null);
+    if (!first || mine !== opening || page().kind !== "opening") return;
+    const { volume, scale } = first;
     const plane = Object.values(planesOf(volume)).find(({ axis }) => axis === 2)!;
     const image = sliceImage(volume, scale, plane, 0);
     const empty = { width: image.width, height: image.height, data: new Uint8Array(image.data.length) };
@@ -165,6 +167,20 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       settings.setWindow(volumePresets(volume, scale).first);
       setMessage({ tone: "note", text: `Reading ${name} …` });
     });
+  }
+
+  /** Of a NIfTI volume, or the middle file of a series; null where there is nothing that is soon to be had. */
+  async function firstSlice(id: string, name: string, files: FileToRead["files"]) {
+    if (files.length === 1) {
+      if (!NIFTI_NAME.test(files[0].name)) return null;
+      const volume = await previewNifti((start, end) => api.part(id, start, end), name);
+      return volume && { volume, scale: grayScaleOf(volume) };
+    }
+    const middle = files.length >> 1;
+    const start = files.slice(0, middle).reduce((sum, { size }) => sum + size, 0);
+    const bytes = await api.part(id, start, start + files[middle].size);
+    const file = await reader.read({ name, files: [files[middle]], part: 0, bytes });
+    return file?.kind === "volume" ? file : null;
   }
 
   function show(opened: OpenImage): void {
@@ -184,7 +200,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     announce(`${opened.name}, ${sizeWords(opened, shown)}.`);
   }
 
-  function beginWriting(opened: OpenImage, { actions, cut }: Session, kept: Unsaved | null): void {
+  function beginWriting(opened: OpenImage, { actions, cut, notes }: Session, kept: Unsaved | null): void {
     sync = new Sync(opened.performed, {
       append: (after, actions) => api.append(opened.id, after, actions),
       reopen: () => api.session(opened.id),
@@ -195,10 +211,13 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
         if (next.kind === "read-only") watch(opened);
       },
     });
-    if (opened.performed > 0 || kept)
-      setMessage({ tone: "note", text: `Picked up where you left off: ${changes(opened.history.done.length)}.` });
-    else if (opened.volume && opened.volume.volume.notes.length > 0)
-      setMessage({ tone: "note", text: opened.volume.volume.notes.join(" ") });
+    const isBegun = opened.performed > 0 || kept !== null;
+    const words = [
+      ...(isBegun ? [`Picked up where you left off: ${changes(opened.history.done.length)}.`] : []),
+      // A reader of some of a series' files notices what was noticed on finding them.
+      ...new Set([...notes, ...(opened.volume?.volume.notes ?? [])]),
+    ];
+    if (words.length > 0) setMessage({ tone: "note", text: words.join(" ") });
     if (cut > 0)
       setMessage({
         tone: "warning",
@@ -348,11 +367,12 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     else setMessage({ tone: "note", text: by > 0 ? "This is the last image." : "This is the first image." });
   }
 
-  /** Adds dropped or chosen files to the project and opens the first that can be. */
-  async function addFiles(files: readonly File[]): Promise<void> {
+  /** Adds dropped or chosen files to the project, the DICOM files of a folder as one, and opens the first that can be. */
+  async function addFiles(dropped: readonly DroppedFile[]): Promise<void> {
+    setMessage({ tone: "note", text: "Adding the files …" });
     const added: string[] = [];
     const refused: string[] = [];
-    for (const file of files) {
+    for await (const file of uploadsOf(dropped)) {
       try {
         added.push(await api.upload(file));
       } catch (error) {

@@ -1,14 +1,7 @@
 /** Windows for a volume, by its modality: in CT those that every reader of it has, else by what the values are. */
-import type { GrayScale, IntensityWindow, Volume } from "../image/index.ts";
+import { CT_WINDOWS, type GrayScale, type IntensityWindow, type Volume } from "../image/index.ts";
 import { ordered, type Preset, percentilesOf } from "./window-level.ts";
 
-/** In Hounsfield units. */
-const CT: readonly IntensityWindow[] = [
-  { name: "soft tissue", center: 40, width: 400 },
-  { name: "lung", center: -600, width: 1500 },
-  { name: "bone", center: 400, width: 1800 },
-  { name: "brain", center: 40, width: 80 },
-];
 /** A file that does not say what it is counts as CT when it holds air and something as dense as bone, in whole Hounsfield units. */
 const AIR = -900;
 const BONE = 300;
@@ -20,7 +13,7 @@ const COUNTED = 1 << 20;
 export function volumePresets(volume: Volume, scale: GrayScale): { presets: readonly Preset[]; first: Preset } {
   const own = volume.windows.map((window) => inValues(window, scale));
   if (isCt(volume, scale)) {
-    const presets = CT.map((window) => inValues(window, scale));
+    const presets = CT_WINDOWS.map((window) => inValues(window, scale));
     return { presets, first: own[0] ?? presets[0] };
   }
   const [low, middle, high] = percentilesOf(sampled(volume, scale), scale.maximum, [0.01, 0.5, 0.99]);

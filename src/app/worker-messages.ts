@@ -64,8 +64,12 @@ export type Answer =
 
 /** Page to the worker that reads files. */
 export interface FileToRead {
-  /** Base name, for errors */
+  /** Of the image, for errors */
   readonly name: string;
+  /** Base names and sizes in bytes of its files, which lie one after the other in `bytes` */
+  readonly files: readonly { readonly name: string; readonly size: number }[];
+  /** Which of the images in them */
+  readonly part: number;
   readonly bytes: Uint8Array;
 }
 

@@ -104,7 +104,7 @@ function requirePng(bytes: Uint8Array, source: string): void {
   const start = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
   throw refuse(
     "not-png",
-    `is no image that this version knows: it begins with the bytes ${start}, and a PNG with 89 50 4e 47. Save the image as PNG and open that.`,
+    `is no image that this version knows: it begins with the bytes ${start}, and a PNG with 89 50 4e 47. Save the image as PNG or TIFF, a volume as NIfTI, and open that.`,
   );
 }
 

@@ -6,15 +6,7 @@ import { mirrorOf, type PixelKind, type Stored, storedType } from "./dicom-pixel
 import { decodeFrame } from "./dicom-pixels.ts";
 import type { Stack } from "./dicom-series.ts";
 import { ImageFormatError } from "./errors.ts";
-import type { IntensityWindow, Volume } from "./volume.ts";
-
-/** What radiologists look at CT through, in Hounsfield units. */
-const CT_WINDOWS: readonly IntensityWindow[] = [
-  { name: "soft tissue", center: 40, width: 400 },
-  { name: "lung", center: -600, width: 1500 },
-  { name: "bone", center: 400, width: 1800 },
-  { name: "brain", center: 40, width: 80 },
-];
+import { CT_WINDOWS, type IntensityWindow, type Volume } from "./volume.ts";
 
 /** Frames of one file that cannot be decoded before no more of it are tried. */
 const FAILURE_LIMIT = 8;

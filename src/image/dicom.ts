@@ -41,6 +41,10 @@ export interface ListedSeries {
   readonly sliceCount: number;
   /** Base name of its first file */
   readonly source: string;
+  /** Names of the files that hold its images, as they were given and in that order; an archive's for all that is in it */
+  readonly files: readonly [string, ...string[]];
+  /** What is known from the headers of all files together, a sentence each: that the series is more than one stack, copies left out */
+  readonly notes: readonly string[];
   readonly columns: number;
   readonly rows: number;
   /**
@@ -75,17 +79,20 @@ export function listDicom(files: readonly NamedFile[]): DicomListing {
       return [];
     }
   };
-  const instances: Instance[] = [];
-  const add = (name: string, bytes: Uint8Array) =>
-    instances.push(...attempt(() => readInstance(scanDicom(plain(bytes), baseName(name)))));
-  for (const { name, bytes } of files) {
-    if (NOT_FILES.test(name.replaceAll("\\", "/"))) continue;
-    if (!isZip(bytes)) add(name, bytes);
+  /** Each with the name of the file that was given, which may be an archive. */
+  const instances = new Map<Instance, string>();
+  for (const { name: given, bytes } of files) {
+    const add = (name: string, file: Uint8Array) => {
+      for (const instance of attempt(() => readInstance(scanDicom(plain(file), baseName(name)))))
+        instances.set(instance, given);
+    };
+    if (NOT_FILES.test(given.replaceAll("\\", "/"))) continue;
+    if (!isZip(bytes)) add(given, bytes);
     else
-      for (const entry of attempt(() => readZip(bytes, baseName(name))).flat())
+      for (const entry of attempt(() => readZip(bytes, baseName(given))).flat())
         if (!NOT_FILES.test(entry.name)) for (const file of attempt(() => unpacked(entry))) add(entry.name, file);
   }
-  const series = stacksOf(instances).map(listed);
+  const series = stacksOf([...instances.keys()]).map((stack) => listed(stack, instances));
   return { series: series.sort((a, b) => voxels(b) - voxels(a)), refused };
 }
 
@@ -130,11 +137,19 @@ function plain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-function listed(stack: Stack): ListedSeries {
+function listed(stack: Stack, given: ReadonlyMap<Instance, string>): ListedSeries {
   const { columns, rows, source } = stack.frames[0].instance;
-  const { label, frames } = stack;
-  const read = () => decodeStack(stack);
-  return { label, sliceCount: frames.length, source, columns, rows, bytes: volumeBytes(stack), read };
+  const { label, frames, notes } = stack;
+  const own = new Set(frames.map(({ instance }) => instance));
+  const names = new Set([...given].flatMap(([instance, name]) => (own.has(instance) ? [name] : [])));
+  return {
+    label,
+    sliceCount: frames.length,
+    ...{ source, columns, rows, notes },
+    files: [...names] as [string, ...string[]],
+    bytes: volumeBytes(stack),
+    read: () => decodeStack(stack),
+  };
 }
 
 function voxels({ columns, rows, sliceCount }: ListedSeries): number {

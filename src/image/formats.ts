@@ -7,7 +7,7 @@ export interface KnownFormat {
 }
 
 const CONVERT = "Save it as PNG (8 or 16 bit gray) and open that.";
-const SLICE = "Save the slice you want to annotate as PNG (8 or 16 bit gray) and open that.";
+const VOLUME = "Save it as NIfTI (.nii.gz), or the slice you want to annotate as PNG, and open that.";
 const DOWNLOAD = "If it was downloaded, the server may have sent a page instead of the image: download it again.";
 
 interface Signature extends KnownFormat {
@@ -22,12 +22,12 @@ const SIGNATURES: readonly Signature[] = [
   { at: 0, bytes: "MM\0*", name: "a TIFF image", advice: CONVERT },
   { at: 0, bytes: "II+\0", name: "a BigTIFF image", advice: CONVERT },
   { at: 0, bytes: "MM\0+", name: "a BigTIFF image", advice: CONVERT },
-  { at: 128, bytes: "DICM", name: "a DICOM file", advice: SLICE },
-  { at: 344, bytes: "n+1\0", name: "a NIfTI volume", advice: SLICE },
-  { at: 344, bytes: "ni1\0", name: "the header of a NIfTI pair", advice: SLICE },
-  { at: 4, bytes: "n+2\0", name: "a NIfTI-2 volume", advice: SLICE },
-  { at: 4, bytes: "ni2\0", name: "the header of a NIfTI-2 pair", advice: SLICE },
-  { at: 0, bytes: "\x1f\x8b", name: "a gzip file, such as a compressed NIfTI volume", advice: SLICE },
+  { at: 128, bytes: "DICM", name: "a DICOM file", advice: VOLUME },
+  { at: 344, bytes: "n+1\0", name: "a NIfTI volume", advice: VOLUME },
+  { at: 344, bytes: "ni1\0", name: "the header of a NIfTI pair", advice: VOLUME },
+  { at: 4, bytes: "n+2\0", name: "a NIfTI-2 volume", advice: VOLUME },
+  { at: 4, bytes: "ni2\0", name: "the header of a NIfTI-2 pair", advice: VOLUME },
+  { at: 0, bytes: "\x1f\x8b", name: "a gzip file, such as a compressed NIfTI volume", advice: VOLUME },
   { at: 0, bytes: "GIF8", name: "a GIF image", advice: CONVERT },
   { at: 0, bytes: "BM", name: "a BMP image", advice: CONVERT },
   { at: 8, bytes: "WEBP", name: "a WebP image", advice: CONVERT },
@@ -36,8 +36,8 @@ const SIGNATURES: readonly Signature[] = [
   { at: 0, bytes: "\0\0\0\x0cjP", name: "a JPEG 2000 image", advice: CONVERT },
   { at: 0, bytes: "\xff\x4f\xff\x51", name: "a JPEG 2000 image", advice: CONVERT },
   { at: 0, bytes: "\x8aMNG", name: "an MNG animation", advice: CONVERT },
-  { at: 0, bytes: "\x89HDF", name: "an HDF5 file", advice: SLICE },
-  { at: 0, bytes: "NRRD", name: "an NRRD volume", advice: SLICE },
+  { at: 0, bytes: "\x89HDF", name: "an HDF5 file", advice: VOLUME },
+  { at: 0, bytes: "NRRD", name: "an NRRD volume", advice: VOLUME },
   { at: 0, bytes: "\x93NUMPY", name: "a NumPy array", advice: CONVERT },
   { at: 0, bytes: "8BPS", name: "a Photoshop document", advice: CONVERT },
   { at: 0, bytes: "PK\x03\x04", name: "a zip archive", advice: "Unpack it and open the images in it." },
@@ -73,7 +73,7 @@ function nameText(bytes: Uint8Array): KnownFormat | null {
   if (start.startsWith("<?xml")) return { name: "an XML file", advice: DOWNLOAD };
   if (start.startsWith("version https://git-lfs"))
     return { name: "a Git LFS pointer, not the image itself", advice: "Fetch the image with: git lfs pull." };
-  return { name: "a text file", advice: "Open the image itself, saved as PNG." };
+  return { name: "a text file", advice: "Open the image itself." };
 }
 
 /** Printable, or tab, line feed, form feed, carriage return, or a part of a longer UTF-8 or Latin character. */

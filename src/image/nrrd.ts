@@ -36,9 +36,14 @@ export function decodeNrrd(data: Uint8Array, source: string): Nrrd {
   const voxels = voxelsOf(storedBytes(bytes, header), header, bytes);
   const volume: Volume = {
     ...{ size, data: voxels, slope: 1, intercept: 0, toWorld, notes },
-    ...{ modality: null, windows: [], origin: { kind: "other" } },
+    ...{ modality: null, windows: [], origin: { kind: "nrrd" } },
   };
   return { volume, keys };
+}
+
+/** Voxels along each axis, by the header alone. @throws {ImageFormatError} as `decodeNrrd` */
+export function nrrdSize(data: Uint8Array, source: string): Volume["size"] {
+  return readNrrdHeader(new Bytes(data, source, true)).size;
 }
 
 function storedBytes(bytes: Bytes, { type, size, isGzip, dataStart }: NrrdHeader): Uint8Array<ArrayBuffer> {

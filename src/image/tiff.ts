@@ -9,7 +9,7 @@
  * Read are strips and tiles, chunky and planar, both byte orders, without compression or with LZW, zlib ("deflate") or PackBits. Pixels stay as they
  * are stored, also where an orientation tag says to turn them. `tiff-pages.ts` has checked what the file claims.
  */
-import type { Image } from "../core/index.ts";
+import type { Grid, Image } from "../core/index.ts";
 import { AXIS_LIMIT, Bytes, claim } from "./bytes.ts";
 import { luma } from "./luma.ts";
 import { PALETTE, RGB, readPages, type TiffPage, WHITE_IS_ZERO } from "./tiff-pages.ts";
@@ -27,8 +27,7 @@ export function decodeTiff(bytes: Uint8Array, source: string): Image | Volume {
   const [first] = pages;
   const reader = new Bytes(bytes, source, bytes[0] === 0x49);
   requirePlainStack(pages, reader);
-  const isImage = pages.length === 1 && first.format === "unsigned" && first.bits <= 16;
-  if (isImage) {
+  if (isImage(pages)) {
     const data = grayOf(first, reader);
     if (data instanceof Uint8Array) return { width: first.width, height: first.height, data, maximum: 255 };
     if (data instanceof Uint16Array) return { width: first.width, height: first.height, data, maximum: 65535 };
@@ -57,6 +56,18 @@ export function decodeTiff(bytes: Uint8Array, source: string): Image | Volume {
     origin: { kind: "other" },
     ...pageGeometry(first),
   };
+}
+
+/** What it holds by its header alone: an image's grid, or a volume's size. @throws {ImageFormatError} as `decodeTiff` */
+export function tiffSize(bytes: Uint8Array, source: string): Grid | Volume["size"] {
+  const pages = readPages(bytes, source);
+  requirePlainStack(pages, new Bytes(bytes, source, bytes[0] === 0x49));
+  const [{ width, height }] = pages;
+  return isImage(pages) ? { width, height } : [width, height, pages.length];
+}
+
+function isImage([first, ...others]: readonly TiffPage[]): boolean {
+  return others.length === 0 && first.format === "unsigned" && first.bits <= 16;
 }
 
 /** [H, W] */

@@ -31,6 +31,14 @@ export interface IntensityWindow {
   readonly width: number;
 }
 
+/** What radiologists look at CT through, in Hounsfield units. */
+export const CT_WINDOWS: readonly IntensityWindow[] = [
+  { name: "soft tissue", center: 40, width: 400 },
+  { name: "lung", center: -600, width: 1500 },
+  { name: "bone", center: 400, width: 1800 },
+  { name: "brain", center: 40, width: 80 },
+];
+
 export interface Volume {
   /** Voxels along i (columns, fastest), j (rows), k (slices); each at least 1 */
   readonly size: readonly [number, number, number];
@@ -55,6 +63,7 @@ export type Origin =
   /** Header and extensions as the file begins, byte for byte; `isCompressed` when it was gzip. */
   | { readonly kind: "nifti"; readonly header: Uint8Array; readonly isCompressed: boolean }
   | { readonly kind: "dicom"; readonly slices: readonly DicomSlice[] }
+  | { readonly kind: "nrrd" }
   | { readonly kind: "other" };
 
 /** The instance (and frame) that a slice k of a volume was read from. */

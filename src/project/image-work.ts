@@ -1,19 +1,34 @@
 /** The work on one image: the image file, its journal, and the mask made from it, all side by side on disk. */
-import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { join } from "node:path";
 import type { Mask } from "../core/index.ts";
-import { atomicWrite, FileError, inside, onFile, readLimited } from "../files/index.ts";
-import { decodeAny, encodeMaskPng, encodeNiftiLabels, gridOf, planesOf, type Volume } from "../image/index.ts";
+import { atomicWrite, FileError, inside, onFile } from "../files/index.ts";
+import {
+  colorOf,
+  decodeFiles,
+  encodeMaskPng,
+  encodeNiftiLabels,
+  encodeSegNrrd,
+  gridOf,
+  planesOf,
+  type Volume,
+} from "../image/index.ts";
 import { type Annotation, INSIDE } from "./annotation.ts";
 import { JournalError } from "./errors.ts";
+import {
+  besideImage,
+  filesAt,
+  folderOf,
+  type ImageFiles,
+  LABELS_FOLDER,
+  readImageFiles,
+  sha256,
+  stemOfFiles,
+} from "./image-files.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
-import { ensureProjectFile, readProjectFile } from "./project-file.ts";
+import { ensureProjectFile, NEW_PROJECT, readProjectFile } from "./project-file.ts";
 import { statisticsCsv, Tally } from "./tally.ts";
 
-/** Bytes of an image file. */
-export const IMAGE_FILE_LIMIT = 2 ** 30;
-const LABELS_FOLDER = "labels";
 const LINE_FEED = 10;
 
 export interface ExportedMask {
@@ -21,7 +36,7 @@ export interface ExportedMask {
   readonly path: string;
   /** Pixels or voxels with value 1. */
   readonly inside: number;
-  /** A PNG of an image's mask, NIfTI of a volume's. */
+  /** A PNG of an image's mask, NIfTI of a volume's, or NRRD where the image is one. */
   readonly bytes: Uint8Array;
   /** Of a volume: area, volume and mean intensity, slice by slice, as CSV. */
   readonly statistics?: string;
@@ -29,28 +44,35 @@ export interface ExportedMask {
 
 export class ImageWork {
   readonly journal: Journal;
-  private readonly imagePath: string;
+  private readonly files: ImageFiles;
 
-  private constructor(imagePath: string, journal: Journal) {
-    this.imagePath = imagePath;
+  private constructor(files: ImageFiles, journal: Journal) {
+    this.files = files;
     this.journal = journal;
   }
 
   /**
    * Reads the image and its journal; writes nothing.
    *
-   * @throws {ImageFormatError} when the file is no image
+   * @param image  its path, or its files
+   * @throws {ImageFormatError} when the files are no image
    * @throws {JournalError | ProjectFileError | FileError} when what lies beside it cannot be used
    */
-  static async open(imagePath: string): Promise<ImageWork> {
-    const bytes = await readLimited(imagePath, IMAGE_FILE_LIMIT);
-    const name = basename(imagePath);
-    const grid = await gridOf(bytes, name);
-    await readProjectFile(dirname(imagePath));
-    await requireOwnLabels(dirname(imagePath));
-    const header: JournalHeader = { tendril: 1, image: name, ...grid, sha256: sha256(bytes) };
-    const prepare = () => prepareFolder(dirname(imagePath));
-    return new ImageWork(imagePath, await Journal.open(besideImage(imagePath, ".journal"), header, { prepare }));
+  static async open(image: string | ImageFiles): Promise<ImageWork> {
+    const files = typeof image === "string" ? filesAt(image) : image;
+    const read = await readImageFiles(files);
+    const grid = await gridOf(read, files.part);
+    const folder = folderOf(files);
+    await readProjectFile(folder);
+    await requireOwnLabels(folder);
+    const header: JournalHeader = {
+      tendril: 1,
+      image: read[0].name,
+      ...grid,
+      sha256: sha256(...read.map(({ bytes }) => bytes)),
+    };
+    const prepare = () => prepareFolder(folder);
+    return new ImageWork(files, await Journal.open(besideImage(files, ".journal"), header, { prepare }));
   }
 
   /** As `Journal.append`; the first one makes the folder and the project file. */
@@ -68,27 +90,29 @@ export class ImageWork {
   /** The same as a file, without writing it. */
   async mask(): Promise<ExportedMask> {
     const mask = await this.inside();
-    const name = `${LABELS_FOLDER}/${stem(this.imagePath)}_seg`;
-    if (this.journal.header.depth !== undefined) return volumeMask(name, mask, await this.readVolume());
+    const name = `${LABELS_FOLDER}/${stemOfFiles(this.files)}`;
+    if (this.journal.header.depth !== undefined)
+      return volumeMask(name, mask, await this.readVolume(), await this.labelName());
     const inside = mask.data.reduce((total, value) => total + value, 0);
-    return { path: `${name}.png`, inside, bytes: encodeMaskPng(mask) };
+    return { path: `${name}_seg.png`, inside, bytes: encodeMaskPng(mask) };
   }
 
   /** Writes the mask as a whole, or leaves the old one; beside a volume's its statistics. */
   async export(): Promise<ExportedMask> {
     const mask = await this.mask();
-    const folder = dirname(this.imagePath);
+    const folder = folderOf(this.files);
     await prepareFolder(folder);
     await atomicWrite(join(folder, mask.path), mask.bytes);
-    if (mask.statistics !== undefined) await atomicWrite(besideImage(this.imagePath, "_stats.csv"), mask.statistics);
+    if (mask.statistics !== undefined) await atomicWrite(besideImage(this.files, "_stats.csv"), mask.statistics);
     return mask;
   }
 
-  /** The volume again, which is not kept: the mask lies on it only when the file is still the same. */
+  /** The volume again, which is not kept: the mask lies on it only when its files are still the same. */
   private async readVolume(): Promise<Volume> {
     const { header } = this.journal;
-    const bytes = await readLimited(this.imagePath, IMAGE_FILE_LIMIT);
-    const opened = sha256(bytes) === header.sha256 ? await decodeAny(bytes, header.image) : null;
+    const files = await readImageFiles(this.files);
+    const isSame = sha256(...files.map(({ bytes }) => bytes)) === header.sha256;
+    const opened = isSame ? await decodeFiles(files, this.files.part) : null;
     if (opened?.kind === "volume") return opened.volume;
     throw new JournalError(
       "other-image",
@@ -96,17 +120,27 @@ export class ImageWork {
     );
   }
 
+  /** An annotation has one label so far: the project's first. */
+  private async labelName(): Promise<string> {
+    return ((await readProjectFile(folderOf(this.files))) ?? NEW_PROJECT).labels[0].name;
+  }
+
   close(): Promise<void> {
     return this.journal.close();
   }
 }
 
-function volumeMask(name: string, mask: Mask, volume: Volume): ExportedMask {
+function volumeMask(name: string, mask: Mask, volume: Volume, label: string): ExportedMask {
   const tally = new Tally(volume);
   tally.count(mask.data);
+  const made = { inside: tally.inside, statistics: statisticsCsv(tally, planesOf(volume).axial) };
+  if (volume.origin.kind === "nrrd") {
+    const labels = [{ value: 1, name: label, color: colorOf(1) }];
+    const bytes = encodeSegNrrd({ size: volume.size, data: mask.data, labels }, volume.toWorld);
+    return { ...made, path: `${name}.seg.nrrd`, bytes };
+  }
   const { bytes, extension } = encodeNiftiLabels(mask.data, volume);
-  const statistics = statisticsCsv(tally, planesOf(volume).axial);
-  return { path: `${name}${extension}`, inside: tally.inside, bytes, statistics };
+  return { ...made, path: `${name}_seg${extension}`, bytes };
 }
 
 /** [H, W], 1 where inside: in place, since a volume's annotation is large and nobody else has it. */
@@ -132,27 +166,10 @@ async function requireOwnLabels(folder: string): Promise<void> {
 }
 
 /** How many actions the image's journal holds, by its lines alone; 0 when there is none or it cannot be read. */
-export async function countActions(imagePath: string): Promise<number> {
-  const bytes = await readFile(besideImage(imagePath, ".journal")).catch(() => Buffer.alloc(0));
+export async function countActions(image: string | ImageFiles): Promise<number> {
+  const files = typeof image === "string" ? filesAt(image) : image;
+  const bytes = await readFile(besideImage(files, ".journal")).catch(() => Buffer.alloc(0));
   let lines = 0;
   for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) lines++;
   return Math.max(0, lines - 1);
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-function besideImage(imagePath: string, ending: string): string {
-  return join(dirname(imagePath), LABELS_FOLDER, `${stem(imagePath)}${ending}`);
-}
-
-function stem(imagePath: string): string {
-  return stemOf(basename(imagePath));
-}
-
-/** A file's name without its ending, of which a packed volume has two. */
-export function stemOf(name: string): string {
-  const unpacked = name.replace(/\.gz$/i, "");
-  return basename(unpacked, extname(unpacked));
 }

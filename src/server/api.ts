@@ -1,10 +1,12 @@
 /** The routes under /api, as the table in docs/architecture.md has them. */
-import { open } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { onFile } from "../files/index.ts";
-import { countActions, IMAGE_FILE_LIMIT } from "../project/index.ts";
+import { countActions, IMAGE_FILE_LIMIT, type ImageFiles } from "../project/index.ts";
 import type { ImageCollection, OpenImage } from "./collection.ts";
 import type { Desk } from "./desk.ts";
 import { RequestError } from "./errors.ts";
@@ -41,44 +43,51 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
   api.get("/images", async () => {
     const listed = [];
     // One after another: a folder of 10,000 would otherwise open as many journals at once.
-    for (const { id, name, path } of images.list())
-      listed.push({ id, name, actions: (await desk.actionsOf(path)) ?? (await countActions(path)) });
+    for (const image of images.list()) {
+      const { id, name, files } = image;
+      listed.push({ id, name, actions: (await desk.actionsOf(image)) ?? (await countActions(files)) });
+    }
     return { project: project.name, folder: project.folder, images: listed, refused: images.refused };
   });
 
+  api.get("/images/:id/files", async ({ params }) => {
+    const { files } = imageOf(params);
+    return { part: files.part, files: await sizesOf(files) };
+  });
+
   api.get("/images/:id/file", async ({ params, headers }, reply) => {
-    const { path } = imageOf(params);
-    const file = await onFile("read", path, () => open(path, "r"));
-    const { size } = await onFile("read", path, () => file.stat());
+    const { files } = imageOf(params);
+    const sizes = await sizesOf(files);
+    const size = sizes.reduce((sum, file) => sum + file.size, 0);
     const part = partOf(headers.range, size);
     const { start, end } = part ?? { start: 0, end: size };
     if (part) reply.code(206).header("content-range", `bytes ${start}-${end - 1}/${size}`);
-    reply.type(typeOf(path)).header("content-length", end - start);
-    if (start < end) return reply.send(file.createReadStream({ start, end: end - 1, highWaterMark: READ_AT_ONCE }));
-    await file.close();
-    return reply.send(Buffer.alloc(0));
+    const type = files.paths.length === 1 ? typeOf(files.paths[0]) : "application/octet-stream";
+    reply.type(type).header("content-length", end - start);
+    return reply.send(Readable.from(bytesOf(files, sizes, start, end), { objectMode: false }));
   });
 
   api.post("/images/:id/session", async ({ params, body }) => {
-    const { isWriter, work } = await desk.open(imageOf(params).path, parse(tabOnly, body).tab);
+    const opened = imageOf(params);
+    const { isWriter, work } = await desk.open(opened, parse(tabOnly, body).tab);
     const { header, actions, cut } = work.journal;
     const { tendril: _, image: name, ...rest } = header;
-    return { writer: isWriter, image: { name, ...rest }, actions, cut };
+    return { writer: isWriter, image: { name, ...rest }, notes: opened.notes, actions, cut };
   });
 
   api.post("/images/:id/actions", { bodyLimit: ACTIONS_LIMIT }, async ({ params, body }) => {
     const { tab, after, actions } = parse(appended, body);
-    return { saved: await desk.append(imageOf(params).path, tab, after, actions) };
+    return { saved: await desk.append(imageOf(params), tab, after, actions) };
   });
 
   api.post("/images/:id/export", async ({ params, body }) => {
     parse(tabOnly, body);
-    const { path, inside } = await (await desk.look(imageOf(params).path)).export();
+    const { path, inside } = await (await desk.look(imageOf(params))).export();
     return { path, inside };
   });
 
   api.get("/images/:id/mask", async ({ params }, reply) => {
-    const { path, bytes } = await (await desk.look(imageOf(params).path)).mask();
+    const { path, bytes } = await (await desk.look(imageOf(params))).mask();
     const name = encodeURIComponent(path.split("/").at(-1)!);
     return reply
       .type(typeOf(path))
@@ -93,9 +102,27 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
     uploads.post("/images", { bodyLimit: IMAGE_FILE_LIMIT }, async ({ query, body }) => {
       if (!body) throw new RequestError(415, "media-type", "Send the file's bytes as application/octet-stream.");
       const path = await drops.keep(body as Readable, parse(upload, query).name);
-      return { id: (await images.add(path)).id };
+      const [first] = await images.addFile(path);
+      return { id: first.id };
     });
   });
+}
+
+/** Base names and bytes, in the order in which the files are served. */
+function sizesOf({ paths }: ImageFiles): Promise<{ name: string; size: number }[]> {
+  return Promise.all(
+    paths.map(async (path) => ({ name: basename(path), size: (await onFile("read", path, () => stat(path))).size })),
+  );
+}
+
+/** The files one after the other, from byte `start` to before `end`. */
+async function* bytesOf({ paths }: ImageFiles, sizes: readonly { size: number }[], start: number, end: number) {
+  let before = 0;
+  for (const [i, path] of paths.entries()) {
+    const [from, to] = [Math.max(0, start - before), Math.min(sizes[i].size, end - before)];
+    before += sizes[i].size;
+    if (from < to) yield* createReadStream(path, { start: from, end: to - 1, highWaterMark: READ_AT_ONCE });
+  }
 }
 
 function typeOf(path: string): string {

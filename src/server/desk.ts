@@ -1,12 +1,13 @@
 /** Who works on which image: the first tab that opens one writes, others look on until it has been silent for a while. */
 import { ImageWork } from "../project/index.ts";
+import type { OpenImage } from "./collection.ts";
 import { RequestError } from "./errors.ts";
 
 /** Milliseconds without a request after which a tab counts as gone. */
 export const SILENCE = 10_000;
 
 interface Place {
-  readonly path: string;
+  readonly image: OpenImage;
   writer: { readonly tab: string; readonly seen: number } | null;
   work: Promise<ImageWork> | null;
 }
@@ -25,17 +26,17 @@ export class Desk {
    *
    * @throws {TendrilError} when the image or what lies beside it cannot be opened
    */
-  async open(path: string, tab: string): Promise<{ isWriter: boolean; work: ImageWork }> {
-    this.closeSilent(path);
-    const place = this.place(path);
+  async open(image: OpenImage, tab: string): Promise<{ isWriter: boolean; work: ImageWork }> {
+    this.closeSilent(image);
+    const place = this.place(image);
     const isWriter = this.claim(place, tab);
     if (isWriter) await close(place);
     return { isWriter, work: await this.work(place) };
   }
 
   /** @throws {RequestError} when another tab writes on this image */
-  async append(path: string, tab: string, after: number, actions: readonly unknown[]): Promise<number> {
-    const place = this.place(path);
+  async append(image: OpenImage, tab: string, after: number, actions: readonly unknown[]): Promise<number> {
+    const place = this.place(image);
     if (!this.claim(place, tab))
       throw new RequestError(
         409,
@@ -46,13 +47,13 @@ export class Desk {
   }
 
   /** The work on an image, for export and download, which any tab may ask for. */
-  look(path: string): Promise<ImageWork> {
-    return this.work(this.place(path));
+  look(image: OpenImage): Promise<ImageWork> {
+    return this.work(this.place(image));
   }
 
   /** How many actions an open image has; undefined when it is not open. */
-  async actionsOf(path: string): Promise<number | undefined> {
-    const work = await this.places.get(path)?.work?.catch(() => undefined);
+  async actionsOf({ id }: OpenImage): Promise<number | undefined> {
+    const work = await this.places.get(id)?.work?.catch(() => undefined);
     return work?.journal.actions.length;
   }
 
@@ -60,9 +61,9 @@ export class Desk {
     await Promise.all([...this.places.values()].map(close));
   }
 
-  private place(path: string): Place {
-    const place = this.places.get(path) ?? { path, writer: null, work: null };
-    this.places.set(path, place);
+  private place(image: OpenImage): Place {
+    const place = this.places.get(image.id) ?? { image, writer: null, work: null };
+    this.places.set(image.id, place);
     return place;
   }
 
@@ -75,7 +76,7 @@ export class Desk {
 
   private work(place: Place): Promise<ImageWork> {
     // A failure is not kept: the next request tries again.
-    place.work ??= ImageWork.open(place.path).catch((cause: unknown) => {
+    place.work ??= ImageWork.open(place.image.files).catch((cause: unknown) => {
       place.work = null;
       throw cause;
     });
@@ -83,9 +84,10 @@ export class Desk {
   }
 
   /** Images that nobody has asked for in a while give their memory back; the next request opens them again. */
-  private closeSilent(except: string): void {
+  private closeSilent(except: OpenImage): void {
     for (const place of this.places.values())
-      if (place.path !== except && (!place.writer || this.now() - place.writer.seen >= SILENCE)) void close(place);
+      if (place.image.id !== except.id && (!place.writer || this.now() - place.writer.seen >= SILENCE))
+        void close(place);
   }
 }
 

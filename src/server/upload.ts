@@ -6,11 +6,13 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { onFile, readLimited, syncFolder } from "../files/index.ts";
-import { decodeAny } from "../image/index.ts";
+import { endingOf, gridOf } from "../image/index.ts";
 import { IMAGE_FILE_LIMIT, sha256, stemOf } from "../project/index.ts";
 import { RequestError } from "./errors.ts";
 
 const NAME_BYTES = 100;
+/** Of an image's name; what UIDs name has dots and no ending. */
+const ENDING = /(\.nii)?\.[a-z]{1,5}$/i;
 /** Names that Windows keeps for devices, whatever their extension. */
 const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)$/i;
 
@@ -37,7 +39,7 @@ export class DropFolder {
     try {
       await onFile("write", this.path, () => mkdir(this.path, { recursive: true }));
       const digest = await onFile("write", received, () => receive(body, received));
-      const ending = await endingOf(await readLimited(received, IMAGE_FILE_LIMIT), name);
+      const ending = await checkedEnding(await readLimited(received, IMAGE_FILE_LIMIT), name);
       const turn = this.queue.then(() => this.publish(received, digest, stem, ending));
       this.queue = turn.catch(() => {});
       return await turn;
@@ -66,7 +68,7 @@ export class DropFolder {
 /** The name without its folder and extension, as any system can store it. */
 export function cleanStem(name: string): string {
   const last = name.normalize("NFC").split(/[\\/]/).at(-1)!;
-  const safe = last.replace(/(\.nii)?\.[a-z]{1,4}$/i, "").replace(/[\p{Cc}<>:"|?*]/gu, "_");
+  const safe = last.replace(ENDING, "").replace(/[\p{Cc}<>:"|?*]/gu, "_");
   // Cut between bytes, the last character may be a part of one, which decodes to the replacement character.
   const short = Buffer.from(safe).subarray(0, NAME_BYTES).toString("utf8").replaceAll("\ufffd", "");
   const trimmed = short.replace(/^[\s.]+|[\s.]+$/g, "");
@@ -75,11 +77,10 @@ export function cleanStem(name: string): string {
 }
 
 /** What a kept file is called at its end: by what it holds, not by its old name. @throws {ImageFormatError} when it is no image */
-async function endingOf(bytes: Uint8Array, name: string): Promise<string> {
-  const opened = await decodeAny(bytes, `${cleanStem(name)}${/(\.nii)?\.[a-z]{1,4}$/i.exec(name)?.[0] ?? ""}`);
-  if (opened.kind === "image") return ".png";
-  const { origin } = opened.volume;
-  return origin.kind === "nifti" && origin.isCompressed ? ".nii.gz" : ".nii";
+async function checkedEnding(bytes: Uint8Array, name: string): Promise<string> {
+  const source = `${cleanStem(name)}${ENDING.exec(name)?.[0] ?? ""}`;
+  await gridOf([{ name: source, bytes }]);
+  return endingOf(bytes, source);
 }
 
 /** Streams to the disk and returns the SHA-256. */

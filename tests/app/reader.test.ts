@@ -30,7 +30,11 @@ function reading() {
     workers.push(new FarSide());
     return workers[workers.length - 1] as unknown as Worker;
   });
-  return { reader, workers, read: (name: string) => reader.read(name, new Uint8Array(4)) };
+  return {
+    reader,
+    workers,
+    read: (name: string) => reader.read({ name, files: [{ name, size: 4 }], part: 0, bytes: new Uint8Array(4) }),
+  };
 }
 
 beforeEach(() => {

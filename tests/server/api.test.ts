@@ -21,11 +21,11 @@ const error = (code: string) => ({ error: { code, message: expect.stringMatching
 test("the list names the project, its folder, the images with their actions, and what was refused and why", async () => {
   const { folder, image } = await folderWithImage("slice 10.png");
   await writeFile(join(folder, "slice 2.png"), imageBytes(GRID, 2));
-  await writeFile(join(folder, "photo.jpg"), Buffer.from([0xff, 0xd8, 0xff, 0xe0]));
+  await writeFile(join(folder, "photo.webp"), "RIFF\0\0\0\0WEBP");
   await writeFile(join(folder, "notes.txt"), "no image, and nobody would say so");
   await writeFile(join(folder, "._slice 2.png"), "hidden");
   const { ask, images } = await made([folder]);
-  const id = images.list().find(({ path }) => path.endsWith(basename(image)))!.id;
+  const id = images.list().find(({ label }) => label.endsWith(basename(image)))!.id;
   await ask("POST", `/api/images/${id}/session`, { tab: TAB });
   await ask("POST", `/api/images/${id}/actions`, { tab: TAB, after: 0, actions: session(1, 7).actions });
   const expected = {
@@ -35,7 +35,7 @@ test("the list names the project, its folder, the images with their actions, and
       { id: expect.stringMatching(/^[0-9a-f]{16}$/), name: "slice 2.png", actions: 0 },
       { id, name: "slice 10.png", actions: 7 },
     ],
-    refused: [{ name: "photo.jpg", message: expect.stringMatching(/is a JPEG image/) }],
+    refused: [{ name: "photo.webp", message: expect.stringMatching(/is a WebP image.* Save it as PNG/) }],
   };
   expect((await ask("GET", "/api/images")).json()).toEqual(expected);
   // Another start counts them from the disk, and gives the image the same id.
@@ -105,6 +105,7 @@ test("a session gives the image, its actions and what was cut; the first tab wri
   expect((await ask("POST", `${url}/session`, { tab: TAB })).json()).toEqual({
     writer: true,
     image: described,
+    notes: [],
     actions: [],
     cut: 0,
   });
@@ -114,6 +115,7 @@ test("a session gives the image, its actions and what was cut; the first tab wri
   expect((await ask("POST", `${url}/session`, { tab: TAB })).json()).toEqual({
     writer: true,
     image: described,
+    notes: [],
     actions,
     cut: 7,
   });
