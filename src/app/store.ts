@@ -479,6 +479,7 @@ function nameOf(change: Change): string {
     take: "a candidate",
     carry: "a mask of another slice",
     fill: "filling between slices",
+    import: "the opened mask",
     done: "that a slice is done",
   };
   return names[change.kind];

@@ -5,6 +5,7 @@ import { annotateCommand } from "./annotate.ts";
 import { colours } from "./colours.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
 import { proposeCommand } from "./propose.ts";
 import { shrinkCommand } from "./shrink.ts";
@@ -17,6 +18,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version("0.1.0")
     .showHelpAfterError("(add --help for the options)")
     .addCommand(annotateCommand())
+    .addCommand(importCommand())
     .addCommand(exportCommand())
     .addCommand(proposeCommand())
     .addCommand(trainCommand())

@@ -25,7 +25,14 @@ export { bidsDerivative } from "./labels-bids.ts";
 export { type CocoImage, encodeCoco } from "./labels-coco.ts";
 export { type CaseEncoder, type DatasetCase, nnunetDataset, PNG_CASES } from "./labels-nnunet.ts";
 export { encodeSegNrrd } from "./labels-nrrd.ts";
-export { labelMapOf, type MaskTarget, readLabelMap, targetOf } from "./labels-read.ts";
+export {
+  type LoadedMask,
+  labelMapOf,
+  type MaskTarget,
+  readLabelMap,
+  type SeriesPlaces,
+  targetOf,
+} from "./labels-read.ts";
 export * from "./nifti.ts";
 export { niftiHeaderOf } from "./nifti-header.ts";
 export * from "./nifti-preview.ts";

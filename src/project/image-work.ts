@@ -4,9 +4,19 @@ import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import type { Mask } from "../core/index.ts";
 import { atomicWrite, FileError, inside, onFile, readLimited } from "../files/index.ts";
-import { decodeAny, encodeMaskPng, encodeNiftiLabels, gridOf, planesOf, type Volume } from "../image/index.ts";
-import { type Annotation, INSIDE } from "./annotation.ts";
+import {
+  decodeAny,
+  encodeMaskPng,
+  encodeNiftiLabels,
+  gridOf,
+  type LabelMap,
+  type Opened,
+  planesOf,
+  type Volume,
+} from "../image/index.ts";
+import { type Annotation, type ImportedMask, INSIDE } from "./annotation.ts";
 import { JournalError } from "./errors.ts";
+import { type Imported, importMask } from "./import.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
 import { ensureProjectFile, readProjectFile } from "./project-file.ts";
 import { statisticsCsv, Tally } from "./tally.ts";
@@ -58,18 +68,46 @@ export class ImageWork {
     return this.journal.append(after, values);
   }
 
+  /** The image or volume, which is not kept. @throws {JournalError} other-image when its file is not the one that was opened */
+  async read(): Promise<Opened> {
+    const { header } = this.journal;
+    const bytes = await readLimited(this.imagePath, IMAGE_FILE_LIMIT);
+    if (sha256(bytes) === header.sha256) return decodeAny(bytes, header.image);
+    throw new JournalError(
+      "other-image",
+      `${header.image} was changed by another program since it was opened. Put the old file back, and try again.`,
+    );
+  }
+
+  /**
+   * Makes a label of an existing mask the start of the work, or adds it to it; writes nothing when there is nothing to add.
+   *
+   * @param map  on this image
+   * @throws {ActionError | JournalError | FileError} as `append`
+   */
+  async import(map: LabelMap, mask: ImportedMask): Promise<Imported> {
+    const imported = importMask(await this.annotation(), map, mask);
+    if (imported.gained > 0) await this.append(this.journal.actions.length, [{ ...imported.change, at: Date.now() }]);
+    return imported;
+  }
+
   /** What is inside by the journal on disk. */
   async inside(): Promise<Mask> {
-    const { path, header } = this.journal;
-    const { annotation } = replay((await readJournal(path, header)).actions, header);
+    const annotation = await this.annotation();
     return { width: annotation.width, height: annotation.height, data: insideOf(annotation) };
+  }
+
+  private async annotation(): Promise<Annotation> {
+    const { path, header } = this.journal;
+    return replay((await readJournal(path, header)).actions, header).annotation;
   }
 
   /** The same as a file, without writing it. */
   async mask(): Promise<ExportedMask> {
     const mask = await this.inside();
     const name = `${LABELS_FOLDER}/${stem(this.imagePath)}_seg`;
-    if (this.journal.header.depth !== undefined) return volumeMask(name, mask, await this.readVolume());
+    const opened = this.journal.header.depth === undefined ? null : await this.read();
+    if (opened?.kind === "volume") return volumeMask(name, mask, opened.volume);
     const inside = mask.data.reduce((total, value) => total + value, 0);
     return { path: `${name}.png`, inside, bytes: encodeMaskPng(mask) };
   }
@@ -82,18 +120,6 @@ export class ImageWork {
     await atomicWrite(join(folder, mask.path), mask.bytes);
     if (mask.statistics !== undefined) await atomicWrite(besideImage(this.imagePath, "_stats.csv"), mask.statistics);
     return mask;
-  }
-
-  /** The volume again, which is not kept: the mask lies on it only when the file is still the same. */
-  private async readVolume(): Promise<Volume> {
-    const { header } = this.journal;
-    const bytes = await readLimited(this.imagePath, IMAGE_FILE_LIMIT);
-    const opened = sha256(bytes) === header.sha256 ? await decodeAny(bytes, header.image) : null;
-    if (opened?.kind === "volume") return opened.volume;
-    throw new JournalError(
-      "other-image",
-      `${header.image} was changed by another program since it was opened. Put the old file back, and export again.`,
-    );
   }
 
   close(): Promise<void> {
