@@ -1,11 +1,14 @@
 /** The page's side of reading files, in a worker that a file may kill: the page goes on, and says which file it was. */
+
+import type { MaskTarget } from "../image/index.ts";
 import { WorkerError } from "./asker.ts";
 import type { FileToRead, Reading } from "./worker-messages.ts";
 
 /** A file that takes longer than this is given up, milliseconds. The largest take some ten seconds. */
 const PATIENCE = 120_000;
 
-export type ReadFile = Exclude<Reading, { kind: "failed" }>;
+export type ReadFile = Extract<Reading, { kind: "image" | "volume" }>;
+export type ReadMask = Extract<Reading, { kind: "mask" }>;
 
 export class Reader {
   private readonly startWorker: () => Worker;
@@ -23,13 +26,21 @@ export class Reader {
    * @returns      what the file holds, or null when another file was asked for before it was read
    * @throws {WorkerError} naming the file, when it is refused or ended the worker
    */
-  async read(name: string, bytes: Uint8Array): Promise<ReadFile | null> {
+  read(name: string, bytes: Uint8Array): Promise<ReadFile | null> {
+    return this.carryOut({ name, bytes }) as Promise<ReadFile | null>;
+  }
+
+  /** As `read`, of a mask. */
+  readMask(name: string, bytes: Uint8Array, target: MaskTarget): Promise<ReadMask | null> {
+    return this.carryOut({ name, bytes, target }) as Promise<ReadMask | null>;
+  }
+
+  private async carryOut(order: FileToRead): Promise<Exclude<Reading, { kind: "failed" }> | null> {
     this.giveUp();
     const worker = this.idle ?? this.startWorker();
     this.idle = null;
-    const order: FileToRead = { name, bytes };
-    const reading = await this.answerOf(worker, name, order);
-    // After a volume the worker's memory is given back in no other way than by ending it.
+    const reading = await this.answerOf(worker, order.name, order);
+    // After a volume or its mask the worker's memory is given back in no other way than by ending it.
     if (reading?.kind === "image") this.idle = worker;
     else worker.terminate();
     if (reading?.kind === "failed") throw new WorkerError(reading.code, reading.message);

@@ -9,6 +9,7 @@ import { type Action, type Change, type Mark, strokeDelta } from "../project/ann
 import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker } from "./asker.ts";
 import type { Learner } from "./learner.ts";
+import { createMaskWork } from "./mask-work.ts";
 import { type Message, sentenceOf } from "./message.ts";
 import { createOffers } from "./offers.ts";
 import { type Look, OpenImage } from "./open-image.ts";
@@ -394,6 +395,11 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     },
   });
 
+  const masks = createMaskWork({
+    ...{ reader, openImage, isReadOnly, act, closeOffer, announce, setMessage },
+    undo: () => stepBack("undo"),
+  });
+
   return {
     settings,
     list,
@@ -427,6 +433,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     open,
     step,
     addFiles,
+    ...masks,
     stroke,
     undo: () => stepBack("undo"),
     redo: () => stepBack("redo"),

@@ -4,7 +4,14 @@ import { Command } from "commander";
 import { UsageError } from "../core/index.ts";
 import { readLimited } from "../files/index.ts";
 import { readLabelMap, targetOf } from "../image/index.ts";
-import { IMAGE_FILE_LIMIT, ImageWork, type OccurringLabel, occurringLabels, sha256 } from "../project/index.ts";
+import {
+  IMAGE_FILE_LIMIT,
+  ImageWork,
+  importSentence,
+  type OccurringLabel,
+  occurringLabels,
+  sha256,
+} from "../project/index.ts";
 
 interface Options {
   readonly label?: string;
@@ -35,21 +42,20 @@ export function importCommand(): Command {
         const bytes = await readLimited(maskPath, IMAGE_FILE_LIMIT);
         const map = readLabelMap(bytes, name, target);
         const label = chosen(occurringLabels(map), wanted, name);
-        const { gained, byHand } = await work.import(map, { sha256: sha256(bytes), label: label.value });
+        const done = await work.import(map, { sha256: sha256(bytes), label: label.value });
         for (const note of map.notes ?? []) console.error(note);
-        const unit = opened.kind === "image" ? "pixels" : "voxels";
-        if (json) console.log(JSON.stringify({ image: basename(imagePath), ...label, gained, byHand }));
-        else console.log(sentence(`${label.value} (${label.name}) of ${name}`, gained, byHand, unit));
+        if (json)
+          console.log(
+            JSON.stringify({ image: basename(imagePath), ...label, gained: done.gained, byHand: done.byHand }),
+          );
+        else {
+          const unit = opened.kind === "image" ? "pixels" : "voxels";
+          console.log(importSentence(`${label.value} (${label.name}) of ${name}`, done, unit));
+        }
       } finally {
         await work.close();
       }
     });
-}
-
-function sentence(what: string, gained: number, byHand: number, unit: string): string {
-  const kept = byHand > 0 ? ` ${byHand.toLocaleString("en")} that are marked by hand as outside stay so.` : "";
-  if (gained === 0) return `Nothing to add: what label ${what} covers is inside already, or by hand.${kept}`;
-  return `Imported label ${what}: ${gained.toLocaleString("en")} ${unit} more are inside.${kept}`;
 }
 
 /** @throws {UsageError} listing the labels when none, or none of them, was chosen */

@@ -27,6 +27,13 @@ export interface Imported {
   readonly byHand: number;
 }
 
+/** What was done, for a person. @param what  the label and its file: "1 (liver) of a.nii.gz" */
+export function importSentence(what: string, { gained, byHand }: Imported, unit: "pixels" | "voxels"): string {
+  const kept = byHand > 0 ? ` Left as they are, since they are by hand outside: ${byHand.toLocaleString("en")}.` : "";
+  if (gained === 0) return `Nothing to add: what label ${what} covers is inside already, or by hand.${kept}`;
+  return `Imported label ${what}. Added ${unit}: ${gained.toLocaleString("en")}.${kept}`;
+}
+
 /**
  * @param map     on the annotation's grid
  * @param mask    names the map and the label of it that is wanted

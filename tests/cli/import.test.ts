@@ -62,7 +62,7 @@ test("a mask of each format becomes the start of the work, and what it covers is
     writeFileSync(join(copy, "..", name), bytes);
     expect(imported(copy, join(copy, "..", name), "--label", "1")).toMatchObject({
       status: 0,
-      stdout: `Imported label 1 (${name === "a.nii.gz" ? "Label 1" : "liver"}) of ${name}: 6 voxels more are inside.`,
+      stdout: `Imported label 1 (${name === "a.nii.gz" ? "Label 1" : "liver"}) of ${name}. Added voxels: 6.`,
     });
     expect(await insideOf(copy)).toEqual(one);
   }
@@ -99,7 +99,7 @@ test("a DICOM Segmentation becomes the start of the work on its multi-frame sour
   writeFileSync(join(place, "seg.dcm"), bytes);
   expect(imported(image, join(place, "seg.dcm"))).toMatchObject({
     status: 0,
-    stdout: "Imported label 1 (liver) of seg.dcm: 1 voxels more are inside.",
+    stdout: "Imported label 1 (liver) of seg.dcm. Added voxels: 1.",
   });
   expect(await insideOf(image)).toEqual(data);
   const other = await volume();
@@ -126,7 +126,7 @@ test("what was marked by hand stays, undo takes the import back, and importing a
   const mask = join(place, "m.png");
   writeFileSync(mask, encodeLabels(data, GRID));
   expect(imported(image, mask).stdout).toBe(
-    "Imported label 1 (Label 1) of m.png: 3 pixels more are inside. 1 that are marked by hand as outside stay so.",
+    "Imported label 1 (Label 1) of m.png. Added pixels: 3. Left as they are, since they are by hand outside: 1.",
   );
   const expected = data.slice();
   expected[1] = 0;
