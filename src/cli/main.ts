@@ -11,11 +11,12 @@ import { proposeCommand } from "./propose.ts";
 import { shrinkCommand } from "./shrink.ts";
 import { speakCommand } from "./speak.ts";
 import { trainCommand } from "./train.ts";
+import { VERSION } from "./version.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("tendril")
     .description("Segment medical images together with an annotator: strokes in, larger partial segmentations out.")
-    .version("0.1.0")
+    .version(VERSION)
     .showHelpAfterError("(add --help for the options)")
     .addCommand(annotateCommand())
     .addCommand(importCommand())
