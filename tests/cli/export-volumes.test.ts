@@ -1,29 +1,22 @@
 /** Volumes through `tendril export`, each with one voxel inside: wherever it is read, it lies where it was painted. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decodeDicom, decodeDicomSeg, decodeNifti, decodeNrrd, type Volume, worldOf } from "../../src/image/index.ts";
 import { ImageWork } from "../../src/project/index.ts";
-import { buildCommands, root } from "../built.ts";
+import { root } from "../built.ts";
 import { DCIODVFY, runOn, fixture as segFixture } from "../image/seg-source.ts";
 import { folder, folderWithImage, imageBytes } from "../project/made.ts";
-
-beforeAll(buildCommands);
+import { runHere } from "./in-process.ts";
 
 const NIFTI = join(root, "tests/fixtures/nifti");
 /** Every order and direction of axes, placed by sform and by qform, and oblique ones. */
 const PLACED = readdirSync(NIFTI).filter((name) => /^(axes|oblique)-/.test(name));
 const NIBABEL = "/usr/bin/python3";
 
-function exported(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["bin/tendril.mjs", "export", ...args], {
-    cwd: root,
-    encoding: "utf8",
-  });
-  return { status, stdout: stdout.trim(), stderr };
-}
+const exported = (...args: string[]) => runHere("export", ...args);
 
 /** Marks one voxel by hand. */
 async function paint(path: string, voxel: number): Promise<void> {
@@ -71,12 +64,12 @@ describe("one voxel in volumes of every order, direction and tilt of axes", () =
     expect(PLACED.length).toBeGreaterThan(90);
     const { place, voxels } = await paintedVolumes();
     const out = (name: string) => join(place, name);
-    const run = (format: string, name: string) =>
-      expect(exported(place, "--format", format, "-o", out(name))).toMatchObject({ status: 0 });
-    run("nifti", "nifti");
-    run("nrrd", "nrrd");
-    run("bids", "bids");
-    run("nnunet", "Dataset001_Object");
+    const run = async (format: string, name: string) =>
+      expect(await exported(place, "--format", format, "-o", out(name))).toMatchObject({ status: 0 });
+    await run("nifti", "nifti");
+    await run("nrrd", "nrrd");
+    await run("bids", "bids");
+    await run("nnunet", "Dataset001_Object");
     for (const [name, { index, ijk }] of voxels) {
       const image = decodeNifti(readFileSync(join(place, name)), name);
       const there = worldOf(image.toWorld, ijk);
@@ -130,7 +123,7 @@ test("of a packed volume the mask is packed, of another it is not", async () => 
   const packed = readdirSync(NIFTI).find((name) => /^uint8.*\.nii\.gz$/.test(name))!;
   copyFileSync(join(NIFTI, packed), join(place, "case.v2.nii.gz"));
   await paint(join(place, "case.v2.nii.gz"), 3);
-  const { stdout } = exported(place, "--format", "nifti", "-o", join(place, "out"), "--json");
+  const { stdout } = await exported(place, "--format", "nifti", "-o", join(place, "out"), "--json");
   expect(JSON.parse(stdout)).toEqual({ format: "nifti", images: 1, files: ["case.v2_seg.nii.gz"] });
   expect(gunzipSync(readFileSync(join(place, "out/case.v2_seg.nii.gz"))).at(-1)).toBeDefined();
 });
@@ -143,10 +136,10 @@ test("a folder that exists is written into only when that is wanted, and what el
   mkdirSync(out);
   writeFileSync(join(out, "notes.txt"), "mine");
   writeFileSync(join(out, "a_seg.nii"), "old");
-  const refused = exported(place, "--format", "nifti", "-o", out);
+  const refused = await exported(place, "--format", "nifti", "-o", out);
   expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/it exists already/)]);
   expect(readFileSync(join(out, "a_seg.nii"), "utf8")).toBe("old");
-  expect(exported(place, "--format", "nifti", "-o", out, "--force").status).toBe(0);
+  expect((await exported(place, "--format", "nifti", "-o", out, "--force")).status).toBe(0);
   expect(readdirSync(out).sort()).toEqual(["a_seg.nii", "notes.txt"]);
   expect(readFileSync(join(out, "notes.txt"), "utf8")).toBe("mine");
   expect(decodeNifti(readFileSync(join(out, "a_seg.nii")), "a").data[3]).toBe(1);
@@ -161,21 +154,21 @@ test("what a format cannot hold is said, with those that can, and nothing is lef
   await flat.append(0, [{ kind: "brush", mark: "inside", stroke, delta: [5, 1, 0, 7], at: 1 }]);
   await flat.close();
   writeFileSync(join(place, "other.png"), imageBytes());
-  const refused = (format: string, path: string, ...more: string[]) => {
-    const { status, stderr } = exported(path, "--format", format, "-o", join(place, "Dataset002_Never"), ...more);
+  const refused = async (format: string, path: string, ...more: string[]) => {
+    const { status, stderr } = await exported(path, "--format", format, "-o", join(place, "Dataset002_Never"), ...more);
     expect(status).toBe(2);
     return stderr;
   };
   const volume = join(place, "a.nii");
-  expect(refused("png", volume)).toMatch(/a\.nii is a volume, and png is for images\. Choose nifti, nrrd/);
-  expect(refused("coco", volume)).toMatch(/a\.nii is a volume, and coco is for images/);
-  expect(refused("nifti", image)).toMatch(/scan\.png is an image, and nifti is for volumes\. Choose png/);
-  expect(refused("bids", image)).toMatch(/scan\.png is an image, and bids is for volumes/);
-  expect(refused("nnunet", place)).toMatch(/a\.nii and scan\.png are not both images or both volumes/);
-  expect(refused("dicom-seg", volume)).toMatch(/a\.nii was not read from DICOM files/);
-  expect(refused("dicom-seg", volume, "--fractional")).toMatch(/holds no probabilities.* Leave out --fractional/);
-  expect(refused("nifti", volume, "--fractional")).toMatch(/--fractional is for dicom-seg/);
-  expect(refused("nifti", volume, "--remove-identifiers")).toMatch(/--remove-identifiers is for dicom-seg/);
+  expect(await refused("png", volume)).toMatch(/a\.nii is a volume, and png is for images\. Choose nifti, nrrd/);
+  expect(await refused("coco", volume)).toMatch(/a\.nii is a volume, and coco is for images/);
+  expect(await refused("nifti", image)).toMatch(/scan\.png is an image, and nifti is for volumes\. Choose png/);
+  expect(await refused("bids", image)).toMatch(/scan\.png is an image, and bids is for volumes/);
+  expect(await refused("nnunet", place)).toMatch(/a\.nii and scan\.png are not both images or both volumes/);
+  expect(await refused("dicom-seg", volume)).toMatch(/a\.nii was not read from DICOM files/);
+  expect(await refused("dicom-seg", volume, "--fractional")).toMatch(/holds no probabilities.* Leave out --fractional/);
+  expect(await refused("nifti", volume, "--fractional")).toMatch(/--fractional is for dicom-seg/);
+  expect(await refused("nifti", volume, "--remove-identifiers")).toMatch(/--remove-identifiers is for dicom-seg/);
   expect(
     readdirSync(place)
       .filter((name) => name !== "labels")
@@ -192,7 +185,7 @@ test("a DICOM image gives a segmentation on it, with the metadata for dcmqi, and
   const index = volume.data.length - 4;
   await paint(image, index);
   const out = join(place, "out");
-  expect(exported(image, "--format", "dicom-seg", "-o", out).status).toBe(0);
+  expect((await exported(image, "--format", "dicom-seg", "-o", out)).status).toBe(0);
   expect(readdirSync(out).sort()).toEqual(["enhanced_seg.dcm", "enhanced_seg.json"]);
   const bytes = new Uint8Array(readFileSync(join(out, "enhanced_seg.dcm")));
   const { labels, segments } = decodeDicomSeg(bytes, volume, { source: "seg", image: "enhanced.dcm" });
@@ -200,7 +193,7 @@ test("a DICOM image gives a segmentation on it, with the metadata for dcmqi, and
   expect(segments[0].name).toBe("Object");
   expect(JSON.parse(readFileSync(join(out, "enhanced_seg.json"), "utf8")).segmentAttributes[0][0].labelID).toBe(1);
   if (DCIODVFY) expect(runOn(bytes, "dciodvfy", "-new").err).not.toMatch(/^Error/m);
-  const bare = exported(image, "--format", "dicom-seg", "-o", join(place, "bare"), "--remove-identifiers");
+  const bare = await exported(image, "--format", "dicom-seg", "-o", join(place, "bare"), "--remove-identifiers");
   expect(bare.stderr).toMatch(/enhanced\.dcm: left empty in the segmentation: Patient/);
   expect(existsSync(join(place, "bare/enhanced_seg.dcm"))).toBe(true);
 });

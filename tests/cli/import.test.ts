@@ -1,7 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   decodeDicom,
   decodeNifti,
@@ -13,20 +12,12 @@ import {
   type LabelMap,
 } from "../../src/image/index.ts";
 import { ImageWork, importMask } from "../../src/project/index.ts";
-import { buildCommands, root } from "../built.ts";
 import { nifti } from "../image/nifti.ts";
 import { countingIds, fixture as segFixture } from "../image/seg-source.ts";
 import { folder, folderWithImage, GRID } from "../project/made.ts";
+import { runHere } from "./in-process.ts";
 
-beforeAll(buildCommands);
-
-function imported(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["bin/tendril.mjs", "import", ...args], {
-    cwd: root,
-    encoding: "utf8",
-  });
-  return { status, stdout: stdout.trim(), stderr };
-}
+const imported = (...args: string[]) => runHere("import", ...args);
 
 async function insideOf(image: string): Promise<Uint8Array> {
   const work = await ImageWork.open(image);
@@ -60,7 +51,7 @@ test("a mask of each format becomes the start of the work, and what it covers is
   for (const [name, bytes] of masks) {
     const copy = await volume();
     writeFileSync(join(copy, "..", name), bytes);
-    expect(imported(copy, join(copy, "..", name), "--label", "1")).toMatchObject({
+    expect(await imported(copy, join(copy, "..", name), "--label", "1")).toMatchObject({
       status: 0,
       stdout: `Imported label 1 (${name === "a.nii.gz" ? "Label 1" : "liver"}) of ${name}. Added voxels: 6.`,
     });
@@ -75,7 +66,7 @@ test("a mask of each format becomes the start of the work, and what it covers is
   for (const [name, bytes] of flats) {
     const { folder: place, image: scan } = await folderWithImage();
     writeFileSync(join(place, name), bytes);
-    expect(imported(scan, join(place, name)).status).toBe(0);
+    expect((await imported(scan, join(place, name))).status).toBe(0);
     expect(await insideOf(scan)).toEqual(data);
   }
 });
@@ -97,13 +88,13 @@ test("a DICOM Segmentation becomes the start of the work on its multi-frame sour
     software,
   });
   writeFileSync(join(place, "seg.dcm"), bytes);
-  expect(imported(image, join(place, "seg.dcm"))).toMatchObject({
+  expect(await imported(image, join(place, "seg.dcm"))).toMatchObject({
     status: 0,
     stdout: "Imported label 1 (liver) of seg.dcm. Added voxels: 1.",
   });
   expect(await insideOf(image)).toEqual(data);
   const other = await volume();
-  expect(imported(other, join(place, "seg.dcm")).stderr).toMatch(
+  expect((await imported(other, join(place, "seg.dcm"))).stderr).toMatch(
     /seg\.dcm doesn't lie on case_7\.nii\. It is a DICOM file, .* Not loaded/,
   );
 });
@@ -125,7 +116,7 @@ test("what was marked by hand stays, undo takes the import back, and importing a
   data.fill(1, 0, 4);
   const mask = join(place, "m.png");
   writeFileSync(mask, encodeLabels(data, GRID));
-  expect(imported(image, mask).stdout).toBe(
+  expect((await imported(image, mask)).stdout).toBe(
     "Imported label 1 (Label 1) of m.png. Added pixels: 3. Left as they are, since they are by hand outside: 1.",
   );
   const expected = data.slice();
@@ -133,7 +124,7 @@ test("what was marked by hand stays, undo takes the import back, and importing a
   expected[9] = 1;
   expect(await insideOf(image)).toEqual(expected);
   const before = readFileSync(join(place, "labels/scan.journal"));
-  expect(imported(image, mask).stdout).toMatch(/^Nothing to add/);
+  expect((await imported(image, mask)).stdout).toMatch(/^Nothing to add/);
   expect(readFileSync(join(place, "labels/scan.journal"))).toEqual(before);
   const again = await ImageWork.open(image);
   expect(again.journal.actions.at(-1)).toMatchObject({ kind: "import", mask: { label: 1 } });
@@ -149,12 +140,12 @@ test("several labels are listed, and none is taken unless it is chosen", async (
   const image = await volume();
   const mask = join(image, "..", "a.seg.nrrd");
   writeFileSync(mask, encodeSegNrrd(map, decodeNifti(readFileSync(image), "a.nii").toWorld));
-  const all = imported(image, mask);
+  const all = await imported(image, mask);
   expect(all.status).toBe(2);
   expect(all.stderr).toContain("a.seg.nrrd holds 2 labels. Choose one with --label:\n  1  liver (6)\n  2  spleen (1)");
-  expect(imported(image, mask, "--label", "kidney").stderr).toMatch(/holds no label kidney\. Choose one/);
+  expect((await imported(image, mask, "--label", "kidney")).stderr).toMatch(/holds no label kidney\. Choose one/);
   expect(existsSync(join(image, "..", "labels"))).toBe(false);
-  expect(JSON.parse(imported(image, mask, "--label", "spleen", "--json").stdout)).toMatchObject({
+  expect(JSON.parse((await imported(image, mask, "--label", "spleen", "--json")).stdout)).toMatchObject({
     ...{ image: "case_7.nii", value: 2, name: "spleen", voxels: 1, gained: 1, byHand: 0 },
   });
   expect(await insideOf(image)).toEqual(values.map((value) => (value === 2 ? 1 : 0)));
@@ -162,20 +153,20 @@ test("several labels are listed, and none is taken unless it is chosen", async (
 
 test("what cannot be imported is refused, and nothing is written", async () => {
   const { folder: place, image } = await folderWithImage();
-  const refused = (name: string, bytes: Uint8Array) => {
+  const refused = async (name: string, bytes: Uint8Array) => {
     writeFileSync(join(place, name), bytes);
-    const { status, stderr } = imported(image, join(place, name));
+    const { status, stderr } = await imported(image, join(place, name));
     expect(status).not.toBe(0);
     expect(existsSync(join(place, "labels"))).toBe(false);
     return stderr;
   };
   const small = { width: 3, height: 2 };
-  expect(refused("m.png", encodeLabels(new Uint8Array(6), small))).toMatch(
+  expect(await refused("m.png", encodeLabels(new Uint8Array(6), small))).toMatch(
     /m\.png doesn't lie on scan\.png\. 3×2 against 40×30\. Not loaded; nothing changed\./,
   );
-  expect(refused("empty.png", encodeLabels(new Uint8Array(1200), GRID))).toMatch(/empty\.png is empty/);
-  expect(refused("text.txt", Buffer.from("no mask"))).toMatch(/is no mask that this version reads/);
-  const { status, stderr } = imported(image, join(place, "missing.png"));
+  expect(await refused("empty.png", encodeLabels(new Uint8Array(1200), GRID))).toMatch(/empty\.png is empty/);
+  expect(await refused("text.txt", Buffer.from("no mask"))).toMatch(/is no mask that this version reads/);
+  const { status, stderr } = await imported(image, join(place, "missing.png"));
   expect([status, stderr]).toEqual([1, expect.stringMatching(/it does not exist/)]);
   expect(stderr).not.toContain("defect");
 });
@@ -195,7 +186,7 @@ test("the journal keeps neither the mask's name nor those of its labels", async 
   const mask = join(image, "..", "jane_doe.seg.nrrd");
   const secret = { ...map, labels: [{ ...labels[0], name: "Doe^Jane" }, labels[1]] };
   writeFileSync(mask, encodeSegNrrd(secret, decodeNifti(readFileSync(image), "a.nii").toWorld));
-  expect(imported(image, mask, "--label", "1").status).toBe(0);
+  expect((await imported(image, mask, "--label", "1")).status).toBe(0);
   const journal = readFileSync(join(image, "..", "labels", "case_7.journal"), "utf8");
   expect(journal).toContain('"kind":"import"');
   expect(journal).not.toMatch(/jane|Doe/i);
