@@ -6,6 +6,7 @@ import { Gallery } from "./gallery.tsx";
 import { createHand } from "./hand.ts";
 import { KeySheet } from "./key-sheet.tsx";
 import { listen, type Page } from "./keys.ts";
+import { MaskLabels } from "./mask-labels.tsx";
 import { SidePlanes } from "./side-planes.tsx";
 import { SliceBar } from "./slice-bar.tsx";
 import { Stage } from "./stage.tsx";
@@ -16,7 +17,12 @@ export function App({ store }: { readonly store: Store }) {
   const [isDropping, setDropping] = createSignal(false);
   const [isByKeyboard, setByKeyboard] = createSignal(false);
   let chooser!: HTMLInputElement;
-  const page: Page = { store, hand, chooseFiles: () => chooser.click() };
+  let isMaskWanted = false;
+  const choose = (isMask: boolean) => {
+    isMaskWanted = isMask;
+    chooser.click();
+  };
+  const page: Page = { store, hand, chooseFiles: () => choose(false), chooseMask: () => choose(true) };
 
   onMount(() => {
     onCleanup(listen(page));
@@ -57,6 +63,10 @@ export function App({ store }: { readonly store: Store }) {
       <Gallery store={store} />
       <StatusLine store={store} hand={hand} />
       <KeySheet store={store} />
+      <MaskLabels store={store} />
+      <Show when={isDropping() && store.openImage()}>
+        {(open) => <div class="mask-zone">{`Drop a mask of ${open().name} here`}</div>}
+      </Show>
       <p class="unseen" aria-live="polite">
         {store.announcement()}
       </p>
@@ -66,8 +76,10 @@ export function App({ store }: { readonly store: Store }) {
         type="file"
         multiple
         onChange={(event) => {
-          const chosen = [...(event.currentTarget.files ?? [])];
-          void store.addFiles(chosen.map((file) => ({ file, folder: "" })));
+          const files = [...(event.currentTarget.files ?? [])].map((file) => ({ file, folder: "" }));
+          if (isMaskWanted && files.length > 0) void store.openMask(files[0].file);
+          else void store.addFiles(files);
+          isMaskWanted = false;
           event.currentTarget.value = "";
         }}
       />
@@ -130,7 +142,12 @@ function listenToDrops(store: Store, setDropping: (isDropping: boolean) => void)
   const drop = async (event: DragEvent) => {
     event.preventDefault();
     setDropping(false);
-    if (event.dataTransfer) await store.addFiles(await filesOf(event.dataTransfer));
+    if (!event.dataTransfer) return;
+    // Told before the first wait, after which the place is gone.
+    const isMask = event.target instanceof Element && event.target.closest(".mask-zone") !== null;
+    const files = await filesOf(event.dataTransfer);
+    if (isMask && files.length > 0) await store.openMask(files[0].file);
+    else await store.addFiles(files);
   };
   window.addEventListener("dragover", over);
   window.addEventListener("dragleave", leave);

@@ -82,6 +82,7 @@ export function ToolStrip({ page }: { readonly page: Page }) {
       <ToolButton page={page} icon="fit" action={ACTIONS.fit} />
       <span class="gap grows" />
       <ToolButton page={page} icon="open" action={ACTIONS.openFiles} />
+      <ToolButton page={page} icon="mask" action={ACTIONS.openMask} disabled={isIdle() || store.isReadOnly()} />
       <ToolButton page={page} icon="export" action={ACTIONS.export} disabled={isIdle()} />
       <ToolButton page={page} icon="sheet" action={ACTIONS.sheet} />
     </nav>

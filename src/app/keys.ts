@@ -8,6 +8,8 @@ export interface Page {
   readonly hand: Hand;
   /** Opens the system's file dialog. */
   chooseFiles(): void;
+  /** The same for a mask of the open image. */
+  chooseMask(): void;
 }
 
 export interface KeyAction {
@@ -67,6 +69,7 @@ export const ACTIONS = {
     label: "None of these",
     run({ store, hand }) {
       if (store.settings.isSheetShown()) store.settings.setSheetShown(false);
+      else if (store.maskChoice()) store.maskChoice()?.choose(null);
       else if (hand.live()) hand.cancel();
       else if (hand.isKeyboard() && !store.offer()) hand.hover(null);
       else store.closeOffer();
@@ -256,6 +259,12 @@ export const ACTIONS = {
     run: ({ store }) => void store.exportMask(),
   },
   openFiles: { group: "File and help", keys: ["Ctrl+O"], label: "Open images", run: (page) => page.chooseFiles() },
+  openMask: {
+    group: "File and help",
+    keys: ["M"],
+    label: "Open a mask of this image as its start",
+    run: (page) => page.chooseMask(),
+  },
   sheet: {
     group: "File and help",
     keys: ["?"],

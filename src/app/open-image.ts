@@ -1,6 +1,6 @@
 /** One image or volume as it is open on the page: its pixels, its history, and the sheet that is worked on. */
 import type { Box } from "../core/index.ts";
-import type { PlaneName, Voxel } from "../image/index.ts";
+import type { MaskTarget, PlaneName, Voxel } from "../image/index.ts";
 import {
   type Action,
   type Change,
@@ -32,6 +32,8 @@ export class OpenImage {
   /** Largest value of its pixels, or that they could have. */
   readonly range: number;
   readonly history: History;
+  /** What a mask must lie on. */
+  readonly target: MaskTarget;
   /** Null for an image. */
   readonly volume: OpenVolume | null;
   /** Null for a volume, whose sheets are its slices. */
@@ -46,6 +48,7 @@ export class OpenImage {
     this.name = of.name;
     this.sha256 = of.sha256;
     const { file } = of;
+    this.target = file.target;
     if (file.kind === "volume") {
       const [ni, nj, nk] = file.volume.size;
       this.history = emptyHistory({ width: ni, height: nj * nk });

@@ -1,11 +1,14 @@
 /** The page's side of reading files, in a worker that a file may kill: the page goes on, and says which file it was. */
+
+import type { MaskTarget } from "../image/index.ts";
 import { WorkerError } from "./asker.ts";
 import type { FileToRead, Reading } from "./worker-messages.ts";
 
 /** A file that takes longer than this is given up, milliseconds. The largest take some ten seconds. */
 const PATIENCE = 120_000;
 
-export type ReadFile = Exclude<Reading, { kind: "failed" }>;
+export type ReadFile = Extract<Reading, { kind: "image" | "volume" }>;
+export type ReadMask = Extract<Reading, { kind: "mask" }>;
 
 export class Reader {
   private readonly startWorker: () => Worker;
@@ -23,12 +26,22 @@ export class Reader {
    * @returns      what the files hold, or null when another file was asked for before it was read
    * @throws {WorkerError} naming the file, when it is refused or ended the worker
    */
-  async read(order: FileToRead): Promise<ReadFile | null> {
+  read(order: FileToRead): Promise<ReadFile | null> {
+    return this.carryOut(order) as Promise<ReadFile | null>;
+  }
+
+  /** As `read`, of a mask. */
+  readMask(name: string, bytes: Uint8Array, target: MaskTarget): Promise<ReadMask | null> {
+    const files = [{ name, size: bytes.length }];
+    return this.carryOut({ name, files, part: 0, bytes, target }) as Promise<ReadMask | null>;
+  }
+
+  private async carryOut(order: FileToRead): Promise<Exclude<Reading, { kind: "failed" }> | null> {
     this.giveUp();
     const worker = this.idle ?? this.startWorker();
     this.idle = null;
     const reading = await this.answerOf(worker, order);
-    // After a volume the worker's memory is given back in no other way than by ending it.
+    // After a volume or its mask the worker's memory is given back in no other way than by ending it.
     if (reading?.kind === "image") this.idle = worker;
     else worker.terminate();
     if (reading?.kind === "failed") throw new WorkerError(reading.code, reading.message);

@@ -10,6 +10,7 @@ import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker } from "./asker.ts";
 import { type DroppedFile, uploadsOf } from "./dropped-files.ts";
 import type { Learner } from "./learner.ts";
+import { createMaskWork } from "./mask-work.ts";
 import { type Message, sentenceOf } from "./message.ts";
 import { createOffers } from "./offers.ts";
 import { type Look, OpenImage } from "./open-image.ts";
@@ -414,6 +415,11 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     },
   });
 
+  const masks = createMaskWork({
+    ...{ reader, openImage, isReadOnly, act, closeOffer, announce, setMessage },
+    undo: () => stepBack("undo"),
+  });
+
   return {
     settings,
     list,
@@ -447,6 +453,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     open,
     step,
     addFiles,
+    ...masks,
     stroke,
     undo: () => stepBack("undo"),
     redo: () => stepBack("redo"),
@@ -499,6 +506,7 @@ function nameOf(change: Change): string {
     take: "a candidate",
     carry: "a mask of another slice",
     fill: "filling between slices",
+    import: "the opened mask",
     done: "that a slice is done",
   };
   return names[change.kind];

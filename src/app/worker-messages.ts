@@ -1,6 +1,6 @@
 /** What the page and its workers say to each other. Both are built together from this one table. */
 import type { Image, TendrilError } from "../core/index.ts";
-import type { GrayScale, Volume } from "../image/index.ts";
+import type { GrayScale, LoadedMask, MaskTarget, Volume } from "../image/index.ts";
 import type { ModelCard } from "../model/model-file.ts";
 import type { Candidate, ImageFeatures } from "../model/propose.ts";
 import type { InsideChange } from "../project/annotation.ts";
@@ -71,13 +71,17 @@ export interface FileToRead {
   /** Which of the images in them */
   readonly part: number;
   readonly bytes: Uint8Array;
+  /** Of a mask: what it is for */
+  readonly target?: MaskTarget;
 }
 
 /** The worker that reads files, to the page. */
 export type Reading =
-  | { readonly kind: "image"; readonly image: Image; readonly levels: readonly Level[] }
+  | { readonly kind: "image"; readonly image: Image; readonly levels: readonly Level[]; readonly target: MaskTarget }
   /** The volume's `origin` is left out. */
-  | { readonly kind: "volume"; readonly volume: Volume; readonly scale: GrayScale }
+  | { readonly kind: "volume"; readonly volume: Volume; readonly scale: GrayScale; readonly target: MaskTarget }
+  /** `sha256` is of its file. */
+  | { readonly kind: "mask"; readonly map: LoadedMask; readonly sha256: string }
   | { readonly kind: "failed"; readonly code: TendrilError["code"]; readonly message: string };
 
 /** What the worker that learns an image, which it is given, says to the page. */

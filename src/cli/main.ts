@@ -5,18 +5,21 @@ import { annotateCommand } from "./annotate.ts";
 import { colours } from "./colours.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
 import { proposeCommand } from "./propose.ts";
 import { shrinkCommand } from "./shrink.ts";
 import { speakCommand } from "./speak.ts";
 import { trainCommand } from "./train.ts";
+import { VERSION } from "./version.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("tendril")
     .description("Segment medical images together with an annotator: strokes in, larger partial segmentations out.")
-    .version("0.1.0")
+    .version(VERSION)
     .showHelpAfterError("(add --help for the options)")
     .addCommand(annotateCommand())
+    .addCommand(importCommand())
     .addCommand(exportCommand())
     .addCommand(proposeCommand())
     .addCommand(trainCommand())

@@ -18,12 +18,17 @@ export async function atomicWrite(path: string, data: Uint8Array | string): Prom
   await onFile("write", path, () => writeBeside(path, (beside) => writeSynced(beside, data)));
 }
 
+/** Files by their names from a folder on; a name may lead through folders, with slashes. Many or large ones come one after the other. */
+export type Files =
+  | Readonly<Record<string, Uint8Array | string>>
+  | AsyncIterable<readonly [name: string, data: Uint8Array | string]>;
+
 /**
- * Makes the folder `path` with these files (name to content) in one step. A name may lead through folders, with slashes.
+ * Makes the folder `path` with these files in one step.
  *
- * @throws {FileError} EEXIST when the folder exists
+ * @throws {FileError} EEXIST when the folder exists, before the first file is asked for
  */
-export async function publishFolder(path: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<void> {
+export async function publishFolder(path: string, files: Files): Promise<void> {
   await onFile("write", path, () =>
     writeBeside(path, async (beside) => {
       // A rename would replace an empty folder without a word.
@@ -31,7 +36,7 @@ export async function publishFolder(path: string, files: Readonly<Record<string,
         throw new FileError("EEXIST", path, `Can't write ${path}: it exists already. Choose another name.`);
       await mkdir(beside);
       const folders = new Set([beside]);
-      for (const [name, data] of Object.entries(files)) {
+      for await (const [name, data] of entriesOf(files)) {
         const file = join(beside, name);
         // Each folder on the way is new as well, and synced with the others below.
         for (let folder = dirname(file); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
@@ -41,6 +46,17 @@ export async function publishFolder(path: string, files: Readonly<Record<string,
       for (const folder of folders) await syncFolder(folder);
     }),
   );
+}
+
+/** Writes these files into the folder `path`, each as a whole in the place of an older one of its name. What else is there stays. */
+export async function fillFolder(path: string, files: Files): Promise<void> {
+  for await (const [name, data] of entriesOf(files)) await atomicWrite(join(path, name), data);
+}
+
+function entriesOf(files: Files) {
+  return Symbol.asyncIterator in files
+    ? (files as AsyncIterable<readonly [string, Uint8Array | string]>)
+    : Object.entries(files as Readonly<Record<string, Uint8Array | string>>);
 }
 
 /** Whether `name` is something that a write has left, or is making, rather than a file of the user's. */

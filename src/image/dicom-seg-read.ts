@@ -49,6 +49,14 @@ interface Names {
  * @throws {DicomSegError}     when the volume is no DICOM series with a geometry
  */
 export function decodeDicomSeg(bytes: Uint8Array, volume: Volume, names: Names): DecodedSeg {
+  return decodeSegOn(bytes, { ...sourceOf(volume), size: volume.size }, names);
+}
+
+/** The series that a segmentation should lie on: where its images are. */
+type SegTarget = Omit<SegSource, "head"> & Pick<Volume, "size">;
+
+/** As `decodeDicomSeg`, without the series' files. */
+export function decodeSegOn(bytes: Uint8Array, target: SegTarget, names: Names): DecodedSeg {
   const { source } = names;
   const refuse = (code: ImageFormatCode, message: string) => new ImageFormatError(code, { source, message });
   const { data, transferSyntax } = readDicomFile(bytes, source);
@@ -65,7 +73,6 @@ export function decodeDicomSeg(bytes: Uint8Array, volume: Volume, names: Names):
       "unsupported",
       "is a compressed DICOM Segmentation. Save it uncompressed (Explicit VR Little Endian).",
     );
-  const target = sourceOf(volume);
   const pixels = pixelsOf(data, source);
   const misplaced = (why: string) =>
     refuse("other-grid", `doesn't lie on ${names.image}. ${why}. Not loaded; nothing changed.`);
@@ -76,7 +83,7 @@ export function decodeDicomSeg(bytes: Uint8Array, volume: Volume, names: Names):
   if (segments.length === 0 || numbers.size !== segments.length)
     throw data.refuse("bad-header", "SegmentSequence", "has no segments, or two of the same number");
   const places = placesOf(target, data.text("FrameOfReferenceUID"), misplaced);
-  const map = new LabelMap(volume, Math.max(...numbers), pixels);
+  const map = new LabelMap(target, Math.max(...numbers), pixels);
   const shared = data.items("SharedFunctionalGroupsSequence");
   data.items("PerFrameFunctionalGroupsSequence").forEach((own, frame) => {
     const groups = [own, ...shared];
@@ -132,7 +139,7 @@ function pixelsOf(data: DataSet, source: string): Pixels {
 type Misplaced = (why: string) => ImageFormatError;
 
 /** Says which slice a frame lies on. */
-function placesOf(target: SegSource, frameOfReference: string | null, misplaced: Misplaced) {
+function placesOf(target: SegTarget, frameOfReference: string | null, misplaced: Misplaced) {
   const sameSpace = frameOfReference === null || frameOfReference === target.frameOfReferenceUid;
   const slices = new Map<string, number[]>();
   for (const [k, { sopInstanceUid }] of target.frames.entries()) {
@@ -167,7 +174,7 @@ function placesOf(target: SegSource, frameOfReference: string | null, misplaced:
 function namedSlices(
   groups: readonly DataSet[],
   slices: ReadonlyMap<string, readonly number[]>,
-  target: SegSource,
+  target: SegTarget,
 ): number[] {
   const derivations = groups.flatMap((group) => group.items("DerivationImageSequence"));
   const images = derivations.flatMap((derivation) => derivation.items("SourceImageSequence"));
@@ -223,7 +230,7 @@ class LabelMap {
   private readonly likeliest: Uint8Array | null;
   private overlap = 0;
 
-  constructor({ size }: Volume, largest: number, pixels: Pixels) {
+  constructor({ size }: SegTarget, largest: number, pixels: Pixels) {
     const voxels = size[0] * size[1] * size[2];
     this.labels = largest < 256 ? new Uint8Array(voxels) : new Uint16Array(voxels);
     this.likeliest = pixels.isBinary ? null : new Uint8Array(voxels);

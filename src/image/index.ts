@@ -20,12 +20,26 @@ export * from "./errors.ts";
 export { nameFormat } from "./formats.ts";
 export { isGzip, PACKED_START_BYTES } from "./gzip.ts";
 export { decodeJpeg } from "./jpeg.ts";
-export { colorOf, type Label, type LabelMap, type OutputFile } from "./labels.ts";
-export { bidsDerivative } from "./labels-bids.ts";
+export { agreedLabels, colorOf, type Label, type LabelMap, type OutputFile } from "./labels.ts";
+export { bidsCases, bidsDerivative, bidsIndex } from "./labels-bids.ts";
 export { type CocoImage, encodeCoco } from "./labels-coco.ts";
-export { type CaseEncoder, type DatasetCase, nnunetDataset, PNG_CASES } from "./labels-nnunet.ts";
+export {
+  type CaseEncoder,
+  type DatasetCase,
+  nnunetCases,
+  nnunetDataset,
+  nnunetIndex,
+  PNG_CASES,
+} from "./labels-nnunet.ts";
 export { encodeSegNrrd } from "./labels-nrrd.ts";
-export { labelMapOf, type MaskTarget, readLabelMap, targetOf } from "./labels-read.ts";
+export {
+  type LoadedMask,
+  labelMapOf,
+  type MaskTarget,
+  readLabelMap,
+  type SeriesPlaces,
+  targetOf,
+} from "./labels-read.ts";
 export * from "./nifti.ts";
 export { niftiHeaderOf } from "./nifti-header.ts";
 export * from "./nifti-preview.ts";

@@ -3,7 +3,16 @@
  * table of the labels for all of them.
  */
 import { UsageError } from "../core/index.ts";
-import { baseName, jsonFile, type LabelMap, type OutputFile, oneLine, sharedLabels, stem } from "./labels.ts";
+import {
+  baseName,
+  jsonFile,
+  type Label,
+  type LabelMap,
+  type OutputFile,
+  oneLine,
+  sharedLabels,
+  stem,
+} from "./labels.ts";
 import type { DatasetCase } from "./labels-nnunet.ts";
 
 const BIDS_VERSION = "1.9.0";
@@ -18,11 +27,12 @@ export function bidsDerivative<Source>(
   cases: readonly DatasetCase<Source>[],
   encode: (labels: LabelMap, source: Source) => Uint8Array,
 ): OutputFile[] {
-  const labels = sharedLabels(cases.map((one) => one.labels));
+  return [...bidsIndex(sharedLabels(cases.map((one) => one.labels))), ...cases.flatMap(bidsCases(encode))];
+}
+
+/** What the data set says of itself, and the table of its labels. */
+export function bidsIndex(labels: readonly Label[]): OutputFile[] {
   const rows = labels.map(({ value, name, color }) => [value, oneLine(name), color.toUpperCase()].join("\t"));
-  const paths = cases.map(({ name }) => pathOf(name));
-  const twice = paths.findIndex(({ path }, i) => paths.findIndex((other) => other.path === path) < i);
-  if (twice >= 0) throw new UsageError(`Two images would be ${paths[twice].path}. Rename one of the files.`);
   return [
     {
       path: "dataset_description.json",
@@ -36,11 +46,23 @@ export function bidsDerivative<Source>(
       }),
     },
     { path: "dseg.tsv", bytes: new TextEncoder().encode(`${["index\tname\tcolor", ...rows].join("\n")}\n`) },
-    ...cases.flatMap(({ source, labels: map }, i) => [
-      { path: `${paths[i].path}.nii.gz`, bytes: encode(map, source) },
-      { path: `${paths[i].path}.json`, bytes: jsonFile({ Manual: true, Sources: [paths[i].source] }) },
-    ]),
   ];
+}
+
+/** @returns the files of one case after the other; throws a UsageError when one has the name of another before it */
+export function bidsCases<Source>(
+  encode: (labels: LabelMap, source: Source) => Uint8Array,
+): (one: DatasetCase<Source>) => OutputFile[] {
+  const paths = new Set<string>();
+  return ({ name, source, labels }) => {
+    const { path, source: uri } = pathOf(name);
+    if (paths.has(path)) throw new UsageError(`Two images would be ${path}. Rename one of the files.`);
+    paths.add(path);
+    return [
+      { path: `${path}.nii.gz`, bytes: encode(labels, source) },
+      { path: `${path}.json`, bytes: jsonFile({ Manual: true, Sources: [uri] }) },
+    ];
+  };
 }
 
 /** By the source's own BIDS name; any other becomes the subject, as letters and digits. */

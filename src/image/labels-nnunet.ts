@@ -1,6 +1,6 @@
 /** Images and their label maps as a training set of nnU-Net v2: `imagesTr/CASE_0000.END`, `labelsTr/CASE.END`, `dataset.json`. */
 import { type Image, UsageError } from "../core/index.ts";
-import { jsonFile, type LabelMap, type OutputFile, sharedLabels, stem } from "./labels.ts";
+import { jsonFile, type Label, type LabelMap, type OutputFile, requireSound, sharedLabels, stem } from "./labels.ts";
 import { encodeImagePng, encodeLabels } from "./write-png.ts";
 
 export interface DatasetCase<Source> {
@@ -32,42 +32,56 @@ export const PNG_CASES: CaseEncoder<Image> = {
 export function nnunetDataset<Source>(
   cases: readonly DatasetCase<Source>[],
   channel: string,
-  { ending, image, labels: encode }: CaseEncoder<Source>,
+  encoder: CaseEncoder<Source>,
 ): OutputFile[] {
   const labels = sharedLabels(cases.map((one) => one.labels));
-  if (labels.some(({ name }) => name === "background"))
-    throw new UsageError("A label is called background, which nnU-Net keeps for what has no label. Rename it.");
-  const names = caseNames(cases.map(({ name }) => name));
-  const numberOf = new Map(labels.map(({ value }, i) => [value, i + 1]));
-  const renumber = (map: LabelMap): LabelMap => ({
-    size: map.size,
-    data: map.data.map((value) => numberOf.get(value) ?? 0),
-    labels: map.labels.map((label) => ({ ...label, value: numberOf.get(label.value)! })),
-  });
-  return [
-    {
-      path: "dataset.json",
-      bytes: jsonFile({
-        channel_names: { 0: channel },
-        labels: Object.fromEntries([
-          ["background", 0],
-          ...labels.map(({ name, value }) => [name, numberOf.get(value)]),
-        ]),
-        numTraining: cases.length,
-        file_ending: ending,
-      }),
-    },
-    ...cases.flatMap(({ source, labels: map }, i) => [
-      { path: `imagesTr/${names[i]}_0000${ending}`, bytes: image(source) },
-      { path: `labelsTr/${names[i]}${ending}`, bytes: encode(renumber(map), source) },
-    ]),
-  ];
+  const index = nnunetIndex(labels, cases.length, channel, encoder.ending);
+  return [index, ...cases.flatMap(nnunetCases(labels, encoder))];
 }
 
-/** Letters, digits, points, dashes and underscores of the files' base names. @throws {UsageError} when two become the same */
-function caseNames(paths: readonly string[]): string[] {
-  const names = paths.map((path) => stem(path).replace(/[^\p{L}\p{N}._-]+/gu, "-"));
-  const twice = names.findIndex((name, i) => names.indexOf(name) < i);
-  if (twice >= 0) throw new UsageError(`Two images would be case ${names[twice]}. Rename one of the files.`);
-  return names;
+/** `dataset.json` of a set. @throws {UsageError} when a label is called background */
+export function nnunetIndex(labels: readonly Label[], count: number, channel: string, ending: string): OutputFile {
+  if (labels.some(({ name }) => name === "background"))
+    throw new UsageError("A label is called background, which nnU-Net keeps for what has no label. Rename it.");
+  return {
+    path: "dataset.json",
+    bytes: jsonFile({
+      channel_names: { 0: channel },
+      labels: Object.fromEntries([["background", 0], ...labels.map(({ name }, i) => [name, i + 1])]),
+      numTraining: count,
+      file_ending: ending,
+    }),
+  };
+}
+
+/**
+ * @param labels  of the whole set
+ * @returns       the files of one case after the other; throws a UsageError when one has the name of another before it, or a map is not sound
+ */
+export function nnunetCases<Source>(
+  labels: readonly Label[],
+  { ending, image, labels: encode }: CaseEncoder<Source>,
+): (one: DatasetCase<Source>) => OutputFile[] {
+  const numberOf = new Map(labels.map(({ value }, i) => [value, i + 1]));
+  const names = new Set<string>();
+  return ({ name, source, labels: map }) => {
+    const own = caseName(name);
+    if (names.has(own)) throw new UsageError(`Two images would be case ${own}. Rename one of the files.`);
+    names.add(own);
+    requireSound(map);
+    const renumbered = {
+      size: map.size,
+      data: map.data.map((value) => numberOf.get(value) ?? 0),
+      labels: map.labels.map((label) => ({ ...label, value: numberOf.get(label.value)! })),
+    };
+    return [
+      { path: `imagesTr/${own}_0000${ending}`, bytes: image(source) },
+      { path: `labelsTr/${own}${ending}`, bytes: encode(renumbered, source) },
+    ];
+  };
+}
+
+/** Letters, digits, points, dashes and underscores of the file's base name. */
+function caseName(path: string): string {
+  return stem(path).replace(/[^\p{L}\p{N}._-]+/gu, "-");
 }

@@ -1,41 +1,69 @@
 /**
- * An existing mask on the grid of the image that it is loaded for: pixel values of a PNG, objects of a COCO file, voxels of a volume (NRRD, NIfTI) with the names
- * that Slicer keeps beside them. A mask that does not lie on the image is refused; nothing is moved or resampled to make it fit.
+ * An existing mask on the grid of the image that it is loaded for: pixel values of a PNG, objects of a COCO file, voxels of a volume (NIfTI, NRRD, with the names
+ * that Slicer keeps beside them), segments of a DICOM Segmentation. A mask that does not lie on the image is refused; nothing is moved or resampled to make it fit.
  */
 import type { Image } from "../core/index.ts";
 import { decodeValues } from "./decode.ts";
+import { looksLikeDicom } from "./dicom-scan.ts";
+import { decodeSegOn } from "./dicom-seg-read.ts";
+import { DicomSegError, type SegSource, sourceOf } from "./dicom-seg-source.ts";
 import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 import { colorOf, type Label, type LabelMap, oneLine } from "./labels.ts";
+import { differenceOf, latticeOn } from "./labels-lattice.ts";
 import { readCoco } from "./labels-read-coco.ts";
+import { decodeNifti } from "./nifti.ts";
+import { isNifti, readNiftiHeader } from "./nifti-header.ts";
 import { decodeNrrd } from "./nrrd.ts";
 import { hasPngSignature } from "./png-chunks.ts";
-import { type Affine, type Volume, worldOf } from "./volume.ts";
+import type { Affine, Volume } from "./volume.ts";
 
-/** What a mask must lie on. */
+/** What a mask must lie on. Plain values, so that it can be sent to a worker. */
 export interface MaskTarget {
   /** Base name, for errors. */
   readonly name: string;
   readonly size: readonly [number, number, number];
   /** null: an image, which lies nowhere */
   readonly toWorld: Affine | null;
+  /** Of a DICOM series: its images, by which a segmentation names its slices. */
+  readonly series?: SeriesPlaces;
 }
 
-/** mm, and mm a voxel: more than float32 and six decimals lose, less than anyone can see. */
-const TOLERANCE = 1e-3;
+export type SeriesPlaces = Omit<SegSource, "head">;
+
+/** As a file gives it. */
+export interface LoadedMask extends LabelMap {
+  /** What the annotator should know, a sentence each: a threshold that was taken, voxels of several segments */
+  readonly notes?: readonly string[];
+}
+
 const VALUE_LIMIT = 65535;
 const NAME_LIMIT = 256;
 
 export function targetOf(name: string, image: Image | Volume): MaskTarget {
-  if ("size" in image) return { name, size: image.size, toWorld: image.toWorld };
-  return { name, size: [image.width, image.height, 1], toWorld: null };
+  if (!("size" in image)) return { name, size: [image.width, image.height, 1], toWorld: null };
+  const { size, toWorld } = image;
+  const series = seriesOf(image);
+  return { name, size, toWorld, ...(series && { series }) };
+}
+
+/** Null for what is no DICOM series, or for one that does not say where it lies. */
+function seriesOf(volume: Volume): SeriesPlaces | null {
+  if (volume.origin.kind !== "dicom") return null;
+  try {
+    const { head: _, ...places } = sourceOf(volume);
+    return places;
+  } catch (error) {
+    if (error instanceof DicomSegError || error instanceof ImageFormatError) return null;
+    throw error;
+  }
 }
 
 /**
- * @param bytes   of a PNG, COCO JSON or NRRD file
+ * @param bytes   of a PNG, COCO JSON, NRRD, NIfTI or DICOM Segmentation file
  * @param source  its base name, for errors and to find the image's objects in a COCO file
  * @throws {ImageFormatError} "other-grid" when it does not lie on the target; else when it is damaged or no mask
  */
-export function readLabelMap(bytes: Uint8Array, source: string, target: MaskTarget): LabelMap {
+export function readLabelMap(bytes: Uint8Array, source: string, target: MaskTarget): LoadedMask {
   const start = String.fromCharCode(...bytes.subarray(0, 16));
   if (start.startsWith("NRRD")) {
     const { volume, keys } = decodeNrrd(bytes, source);
@@ -46,46 +74,80 @@ export function readLabelMap(bytes: Uint8Array, source: string, target: MaskTarg
     requireSameSize(size, source, target);
     return withLabels(data(), target, names);
   }
-  if (!hasPngSignature(bytes))
-    throw refuse(
-      "unsupported",
-      source,
-      "is no mask that this version reads. Load a PNG, COCO JSON, NRRD or NIfTI file.",
-    );
-  const { width, height, data } = decodeValues(bytes, source);
-  requireSameSize([width, height, 1], source, target);
-  return withLabels(data, target, []);
+  if (hasPngSignature(bytes)) {
+    const { width, height, data } = decodeValues(bytes, source);
+    requireSameSize([width, height, 1], source, target);
+    return withLabels(data, target, []);
+  }
+  if (isNifti(bytes)) return labelMapOf(oneNifti(bytes, source), source, target);
+  if (looksLikeDicom(bytes)) return readSegments(bytes, source, target);
+  throw refuse(
+    "unsupported",
+    source,
+    "is no mask that this version reads. Load a PNG, COCO JSON, NRRD, NIfTI or DICOM Segmentation file.",
+  );
 }
 
 /**
- * A volume whose voxels are labels.
+ * A volume whose voxels are labels, in the image's order: its axes may run along the image's in another order or direction.
  *
  * @param known   labels whose names are kept with it
  * @throws {ImageFormatError} "other-grid" when it does not lie on the target, "unsupported" when a voxel is no whole number from 0 to 65535
  */
 export function labelMapOf(volume: Volume, source: string, target: MaskTarget, known: readonly Label[] = []): LabelMap {
-  requireSameSize(volume.size, source, target);
-  const own = volume.toWorld;
-  if (target.toWorld?.some((value, i) => !(Math.abs(value - own[i]) <= TOLERANCE)))
-    throw elsewhere(source, target, `Their corners lie up to ${apart(own, target.toWorld, target.size)} mm apart`);
-  const { slope, intercept } = volume;
-  const values = new Uint16Array(volume.data.length);
-  for (let i = 0; i < values.length; i++) {
-    const value = slope * volume.data[i] + intercept;
-    if (!Number.isInteger(value) || value < 0 || value > VALUE_LIMIT)
-      throw refuse(
-        "unsupported",
-        source,
-        `holds ${value} at voxel ${i}, and labels are whole numbers from 0 to ${VALUE_LIMIT}. Is it an image?`,
-      );
-    values[i] = value;
-  }
+  const { slope, intercept, data } = volume;
+  const { first, steps } = placeOf(volume, source, target);
+  const [ni, nj, nk] = target.size;
+  const values = new Uint16Array(data.length);
+  let at = 0;
+  for (let k = 0; k < nk; k++)
+    for (let j = 0; j < nj; j++)
+      for (let i = 0, from = first + j * steps[1] + k * steps[2]; i < ni; i++, at++, from += steps[0]) {
+        const value = slope * data[from] + intercept;
+        if (!Number.isInteger(value) || value < 0 || value > VALUE_LIMIT)
+          throw refuse(
+            "unsupported",
+            source,
+            `holds ${value} at voxel ${from}, and labels are whole numbers from 0 to ${VALUE_LIMIT}. Is it an image?`,
+          );
+        values[at] = value;
+      }
   return withLabels(values, target, known);
+}
+
+/** Which of the mask's voxels is which of the target's. */
+function placeOf(volume: Volume, source: string, target: MaskTarget) {
+  const { size, toWorld } = target;
+  const lattice = toWorld && latticeOn(volume, { size, toWorld });
+  if (lattice) return lattice;
+  requireSameSize(volume.size, source, target);
+  if (toWorld) throw elsewhere(source, target, differenceOf(volume, { size, toWorld }));
+  return { first: 0, steps: [1, size[0], size[0] * size[1]] };
+}
+
+/** Of a file with several volumes nobody can say which is the mask. */
+function oneNifti(bytes: Uint8Array, source: string): Volume {
+  const volume = decodeNifti(bytes, source);
+  if (volume.origin.kind !== "nifti") return volume;
+  const [used, ...sizes] = readNiftiHeader(volume.origin.header, source).numbers("dim");
+  const count = sizes.slice(3, Math.max(3, used)).reduce((product, size) => product * size, 1);
+  if (count > 1)
+    throw refuse("unsupported", source, `holds ${count} volumes, and a mask is one. Save the one you want by itself.`);
+  return volume;
+}
+
+function readSegments(bytes: Uint8Array, source: string, target: MaskTarget): LoadedMask {
+  const { series, size, name } = target;
+  if (!series)
+    throw elsewhere(source, target, "It is a DICOM file, and a DICOM Segmentation lies on a DICOM series alone");
+  const { labels, segments, notes } = decodeSegOn(bytes, { ...series, size }, { source, image: name });
+  const map = withLabels(labels, target, segments);
+  return notes.length > 0 ? { ...map, notes } : map;
 }
 
 /** In 8 bits where they are enough; values that nothing names get a name and a color. */
 function withLabels(values: Uint8Array | Uint16Array, { size }: MaskTarget, known: readonly Label[]): LabelMap {
-  const named = new Map(known.map((label) => [label.value, label]));
+  const named = new Map(known.map(({ value, name, color }) => [value, { value, name, color }]));
   const found = new Set<number>(values);
   for (const value of named.keys()) found.add(value);
   found.delete(0);
@@ -116,18 +178,6 @@ function requireSameSize(size: readonly number[], source: string, target: MaskTa
   const isFlat = size[2] === 1 && target.size[2] === 1;
   const written = (sizes: readonly number[]) => sizes.slice(0, isFlat ? 2 : 3).join("×");
   throw elsewhere(source, target, `${written(size)} against ${written(target.size)}`);
-}
-
-/** The largest distance between the same corner of both, in mm. */
-function apart(a: Affine, b: Affine, [width, height, depth]: MaskTarget["size"]): string {
-  let most = 0;
-  for (const i of [0, width - 1])
-    for (const j of [0, height - 1])
-      for (const k of [0, depth - 1]) {
-        const [here, there] = [worldOf(a, [i, j, k]), worldOf(b, [i, j, k])];
-        most = Math.max(most, Math.hypot(...here.map((value, axis) => value - there[axis])));
-      }
-  return most.toPrecision(3);
 }
 
 function elsewhere(source: string, target: MaskTarget, why: string): ImageFormatError {

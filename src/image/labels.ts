@@ -36,10 +36,19 @@ const COLOR = /^#[0-9a-f]{6}$/i;
  * @throws {UsageError} when a map does not fit its size, holds a value without a label, or two maps mean different things by a value
  */
 export function sharedLabels(maps: readonly LabelMap[]): Label[] {
+  maps.forEach(requireSound);
+  return agreedLabels(maps.map(({ labels }) => labels));
+}
+
+/**
+ * The labels of several images together, before their maps are there.
+ *
+ * @throws {UsageError} when two mean different things by a value, or two values have the same name
+ */
+export function agreedLabels(lists: readonly (readonly Label[])[]): Label[] {
   const byValue = new Map<number, Label>();
-  for (const map of maps) {
-    requireSound(map);
-    for (const label of map.labels) {
+  for (const list of lists) {
+    for (const label of list) {
       const other = byValue.get(label.value) ?? label;
       if (other.name !== label.name)
         throw new UsageError(

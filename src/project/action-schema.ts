@@ -14,7 +14,8 @@ const COORDINATE_LIMIT = 2 ** 27;
 const PEN_LIMIT = 2 ** 14;
 const NAME_LIMIT = 256;
 /** A delta changes each pixel at most once, and the smallest run takes four numbers. */
-const DELTA_LIMIT = 2 ** 24;
+export const DELTA_LIMIT = 2 ** 24;
+const LABEL_LIMIT = 65_535;
 
 const coordinate = z.number().min(-COORDINATE_LIMIT).max(COORDINATE_LIMIT);
 const delta = z.array(z.int().nonnegative()).max(DELTA_LIMIT);
@@ -57,6 +58,15 @@ const action = z.discriminatedUnion("kind", [
   }),
   z.strictObject({ kind: z.literal("carry"), slice, from: index, delta, at }),
   z.strictObject({ kind: z.literal("fill"), axis, from: index, to: index, delta, at }),
+  z.strictObject({
+    kind: z.literal("import"),
+    mask: z.strictObject({
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      label: z.int().positive().max(LABEL_LIMIT),
+    }),
+    delta,
+    at,
+  }),
   z.strictObject({ kind: z.literal("done"), slice, delta: z.array(z.never()), at }),
   z.strictObject({ kind: z.literal("undo"), at }),
   z.strictObject({ kind: z.literal("redo"), at }),
@@ -113,6 +123,7 @@ function deltaProblem({ kind, delta }: Change, { width, height }: Grid): string 
     // A candidate decides pixels; filling anew may also leave undecided what was filled.
     if ((kind === "take" || kind === "carry") && (after & SEGMENTED) === 0)
       return `a ${kind} may not turn ${before} into ${after}`;
+    if (kind === "import" && after !== (SEGMENTED | INSIDE)) return `an import may not turn ${before} into ${after}`;
   }
   return null;
 }

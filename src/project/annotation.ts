@@ -68,6 +68,13 @@ export type Change =
       readonly to: number;
       readonly delta: Delta;
     }
+  /** An existing mask laid on the whole image as its start. */
+  | {
+      readonly kind: "import";
+      readonly mask: ImportedMask;
+      readonly slice?: undefined;
+      readonly delta: Delta;
+    }
   /** The annotator has finished the slice. */
   | { readonly kind: "done"; readonly slice: SlicePlace; readonly delta: Delta };
 
@@ -85,6 +92,14 @@ export interface TakenCandidate {
   readonly features?: boolean | undefined;
   /** The slice whose mask it was made from, where the slice itself had none. */
   readonly carriedFrom?: number | undefined;
+}
+
+/** Which mask it was; its name and those of its labels may say whose it is, and are not kept. */
+export interface ImportedMask {
+  /** Of the mask file's bytes, in lower-case hex. */
+  readonly sha256: string;
+  /** The value in it that became inside, 1 to 65535. */
+  readonly label: number;
 }
 
 export type Action = (Change | { readonly kind: "undo" } | { readonly kind: "redo" }) & {

@@ -10,10 +10,12 @@ import {
   encodeNiftiLabels,
   encodeSegNrrd,
   gridOf,
+  type LabelMap,
+  type Opened,
   planesOf,
   type Volume,
 } from "../image/index.ts";
-import { type Annotation, INSIDE } from "./annotation.ts";
+import { type Annotation, type ImportedMask, INSIDE } from "./annotation.ts";
 import { JournalError } from "./errors.ts";
 import {
   besideImage,
@@ -25,6 +27,7 @@ import {
   sha256,
   stemOfFiles,
 } from "./image-files.ts";
+import { type Imported, importMask } from "./import.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
 import { ensureProjectFile, NEW_PROJECT, readProjectFile } from "./project-file.ts";
 import { statisticsCsv, Tally } from "./tally.ts";
@@ -80,19 +83,46 @@ export class ImageWork {
     return this.journal.append(after, values);
   }
 
+  /** The image or volume, which is not kept. @throws {JournalError} other-image when its files are not those that were opened */
+  async read(): Promise<Opened> {
+    const { header } = this.journal;
+    const files = await readImageFiles(this.files);
+    if (sha256(...files.map(({ bytes }) => bytes)) === header.sha256) return decodeFiles(files, this.files.part);
+    throw new JournalError(
+      "other-image",
+      `${header.image} was changed by another program since it was opened. Put the old file back, and try again.`,
+    );
+  }
+
+  /**
+   * Makes a label of an existing mask the start of the work, or adds it to it; writes nothing when there is nothing to add.
+   *
+   * @param map  on this image
+   * @throws {ActionError | JournalError | FileError} as `append`
+   */
+  async import(map: LabelMap, mask: ImportedMask): Promise<Imported> {
+    const imported = importMask(await this.annotation(), map, mask);
+    if (imported.gained > 0) await this.append(this.journal.actions.length, [{ ...imported.change, at: Date.now() }]);
+    return imported;
+  }
+
   /** What is inside by the journal on disk. */
   async inside(): Promise<Mask> {
-    const { path, header } = this.journal;
-    const { annotation } = replay((await readJournal(path, header)).actions, header);
+    const annotation = await this.annotation();
     return { width: annotation.width, height: annotation.height, data: insideOf(annotation) };
+  }
+
+  private async annotation(): Promise<Annotation> {
+    const { path, header } = this.journal;
+    return replay((await readJournal(path, header)).actions, header).annotation;
   }
 
   /** The same as a file, without writing it. */
   async mask(): Promise<ExportedMask> {
     const mask = await this.inside();
     const name = `${LABELS_FOLDER}/${stemOfFiles(this.files)}`;
-    if (this.journal.header.depth !== undefined)
-      return volumeMask(name, mask, await this.readVolume(), await this.labelName());
+    const opened = this.journal.header.depth === undefined ? null : await this.read();
+    if (opened?.kind === "volume") return volumeMask(name, mask, opened.volume, await this.labelName());
     const inside = mask.data.reduce((total, value) => total + value, 0);
     return { path: `${name}_seg.png`, inside, bytes: encodeMaskPng(mask) };
   }
@@ -105,19 +135,6 @@ export class ImageWork {
     await atomicWrite(join(folder, mask.path), mask.bytes);
     if (mask.statistics !== undefined) await atomicWrite(besideImage(this.files, "_stats.csv"), mask.statistics);
     return mask;
-  }
-
-  /** The volume again, which is not kept: the mask lies on it only when its files are still the same. */
-  private async readVolume(): Promise<Volume> {
-    const { header } = this.journal;
-    const files = await readImageFiles(this.files);
-    const isSame = sha256(...files.map(({ bytes }) => bytes)) === header.sha256;
-    const opened = isSame ? await decodeFiles(files, this.files.part) : null;
-    if (opened?.kind === "volume") return opened.volume;
-    throw new JournalError(
-      "other-image",
-      `${header.image} was changed by another program since it was opened. Put the old file back, and export again.`,
-    );
   }
 
   /** An annotation has one label so far: the project's first. */

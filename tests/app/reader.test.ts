@@ -7,6 +7,7 @@ const IMAGE: Reading = {
   kind: "image",
   image: { width: 1, height: 1, data: new Uint8Array(1), maximum: 255 },
   levels: [],
+  target: { name: "a.png", size: [1, 1, 1], toWorld: null },
 };
 const VOLUME = { kind: "volume", volume: {}, scale: {} } as unknown as Reading;
 const PAST_PATIENCE = 200_000;

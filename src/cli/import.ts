@@ -1,0 +1,70 @@
+/** `tendril import IMAGE MASK [--label N|NAME]` */
+import { basename } from "node:path";
+import { Command } from "commander";
+import { UsageError } from "../core/index.ts";
+import { readLimited } from "../files/index.ts";
+import { readLabelMap, targetOf } from "../image/index.ts";
+import {
+  IMAGE_FILE_LIMIT,
+  ImageWork,
+  importSentence,
+  type OccurringLabel,
+  occurringLabels,
+  sha256,
+} from "../project/index.ts";
+
+interface Options {
+  readonly label?: string;
+  readonly json: boolean;
+}
+
+const HELP = `
+Masks that are read: NIfTI and NRRD label maps (also .seg.nrrd of 3D Slicer and the labels of nnU-Net), PNG of indexed values, COCO JSON with run lengths, and DICOM
+Segmentation on the DICOM series it was drawn on.
+
+What the label covers becomes inside, as if a candidate had been taken: one change of the image's journal, which undo takes back. What was marked by hand stays. A mask
+that does not lie on the image is refused; one whose axes run in another order or direction is read in the image's.`;
+
+export function importCommand(): Command {
+  return new Command("import")
+    .description("Make an existing mask the start of the work on an image.")
+    .argument("<image>", "the image or volume")
+    .argument("<mask>", "a file with its mask")
+    .option("--label <value or name>", "which label becomes inside; needed where the mask holds several")
+    .option("--json", "print what was done as JSON", false)
+    .addHelpText("after", HELP)
+    .action(async (imagePath: string, maskPath: string, { label: wanted, json }: Options) => {
+      const name = basename(maskPath);
+      const work = await ImageWork.open(imagePath);
+      try {
+        const opened = await work.read();
+        const target = targetOf(basename(imagePath), opened.kind === "image" ? opened.image : opened.volume);
+        const bytes = await readLimited(maskPath, IMAGE_FILE_LIMIT);
+        const map = readLabelMap(bytes, name, target);
+        const label = chosen(occurringLabels(map), wanted, name);
+        const done = await work.import(map, { sha256: sha256(bytes), label: label.value });
+        for (const note of map.notes ?? []) console.error(note);
+        if (json)
+          console.log(
+            JSON.stringify({ image: basename(imagePath), ...label, gained: done.gained, byHand: done.byHand }),
+          );
+        else {
+          const unit = opened.kind === "image" ? "pixels" : "voxels";
+          console.log(importSentence(`${label.value} (${label.name}) of ${name}`, done, unit));
+        }
+      } finally {
+        await work.close();
+      }
+    });
+}
+
+/** @throws {UsageError} listing the labels when none, or none of them, was chosen */
+function chosen(labels: readonly OccurringLabel[], wanted: string | undefined, name: string): OccurringLabel {
+  if (labels.length === 0) throw new UsageError(`${name} is empty: every value in it is 0. Is it the right file?`);
+  if (wanted === undefined && labels.length === 1) return labels[0];
+  const found = labels.find(({ value }) => `${value}` === wanted) ?? labels.find((label) => label.name === wanted);
+  if (found) return found;
+  const lines = labels.map((label) => `  ${label.value}  ${label.name} (${label.voxels.toLocaleString("en")})`);
+  const why = wanted === undefined ? `${name} holds ${labels.length} labels` : `${name} holds no label ${wanted}`;
+  throw new UsageError(`${why}. Choose one with --label:\n${lines.join("\n")}`);
+}
