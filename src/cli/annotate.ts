@@ -39,7 +39,7 @@ export function annotateCommand(): Command {
     .description(
       "Annotate images in the browser. Nothing leaves this computer; work is saved beside each image as you draw.",
     )
-    .argument("[paths...]", "PNG images and NIfTI volumes, or folders of them; with none, those in the project folder")
+    .argument("[paths...]", "images, volumes, DICOM series, or folders of them; with none, those in the project folder")
     .option(
       "--port <number>",
       `port on 127.0.0.1; 0 for any free one (default: ${USUAL_PORT}, or a free one)`,

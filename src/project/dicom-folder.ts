@@ -82,9 +82,9 @@ function named(folder: string, series: readonly ListedSeries[], fileCount: numbe
 }
 
 function splitNote(series: readonly ListedSeries[], fileCount: number): string {
-  const counts = series.slice(0, TOLD).map(({ sliceCount }) => `${sliceCount}`);
-  const more = series.length > counts.length ? `, and ${series.length - counts.length} more` : "";
-  return `These ${fileCount} files are ${series.length} series, with ${counts.join(", ")} images${more}. The largest comes first; the list of images has all.`;
+  const counts = series.slice(0, TOLD).map(({ sliceCount }) => sliceCount);
+  const last = series.length > TOLD ? `${series.length - TOLD} more` : counts.pop();
+  return `These ${fileCount} files are ${series.length} series, of ${counts.join(", ")} and ${last} images. The largest comes first; the list of images has all.`;
 }
 
 function tooMuch(folder: string): FileError {

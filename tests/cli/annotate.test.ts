@@ -177,7 +177,7 @@ describe("what cannot be opened is said in one sentence, with exit code 1 and no
     await expectRefusal(
       [place],
       1,
-      /^error .* holds no images\. Name the folder that has the PNG or NIfTI files directly in it; .*\n$/,
+      /^error .* holds no images\. Name the folder that has the images directly in it; .*\n$/,
     );
   });
 
