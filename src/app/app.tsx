@@ -142,10 +142,10 @@ function listenToDrops(store: Store, setDropping: (isDropping: boolean) => void)
   };
   const drop = async (event: DragEvent) => {
     event.preventDefault();
+    // By the place, and before the zone goes: the event's target may be what was under the pointer before the zone appeared.
+    const isMask = document.elementFromPoint(event.clientX, event.clientY)?.matches(".mask-zone") ?? false;
     setDropping(false);
     if (!event.dataTransfer) return;
-    // Told before the first wait, after which the place is gone.
-    const isMask = event.target instanceof Element && event.target.closest(".mask-zone") !== null;
     const files = await filesOf(event.dataTransfer);
     if (isMask && files.length > 0) await store.openMask(files[0]);
     else await store.addFiles(files);
