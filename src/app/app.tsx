@@ -143,7 +143,9 @@ function listenToDrops(store: Store, setDropping: (isDropping: boolean) => void)
   const drop = async (event: DragEvent) => {
     event.preventDefault();
     // By the place, and before the zone goes: the event's target may be what was under the pointer before the zone appeared.
-    const isMask = document.elementFromPoint(event.clientX, event.clientY)?.matches(".mask-zone") ?? false;
+    const zone = document.querySelector(".mask-zone")?.getBoundingClientRect();
+    const { clientX: x, clientY: y } = event;
+    const isMask = zone !== undefined && x >= zone.left && x < zone.right && y >= zone.top && y < zone.bottom;
     setDropping(false);
     if (!event.dataTransfer) return;
     const files = await filesOf(event.dataTransfer);
