@@ -64,9 +64,6 @@ export function App({ store }: { readonly store: Store }) {
       <StatusLine store={store} hand={hand} />
       <KeySheet store={store} />
       <MaskLabels store={store} />
-      <Show when={isDropping() && store.openImage()}>
-        {(open) => <div class="mask-zone">{`Drop a mask of ${open().name} here`}</div>}
-      </Show>
       <p class="unseen" aria-live="polite">
         {store.announcement()}
       </p>
@@ -142,15 +139,8 @@ function listenToDrops(store: Store, setDropping: (isDropping: boolean) => void)
   };
   const drop = async (event: DragEvent) => {
     event.preventDefault();
-    // By the place, and before the zone goes: the event's target may be what was under the pointer before the zone appeared.
-    const zone = document.querySelector(".mask-zone")?.getBoundingClientRect();
-    const { clientX: x, clientY: y } = event;
-    const isMask = zone !== undefined && x >= zone.left && x < zone.right && y >= zone.top && y < zone.bottom;
     setDropping(false);
-    if (!event.dataTransfer) return;
-    const files = await filesOf(event.dataTransfer);
-    if (isMask && files.length > 0) await store.openMask(files[0]);
-    else await store.addFiles(files);
+    if (event.dataTransfer) await store.addFiles(await filesOf(event.dataTransfer));
   };
   window.addEventListener("dragover", over);
   window.addEventListener("dragleave", leave);

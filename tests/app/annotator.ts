@@ -160,11 +160,11 @@ export class Annotator {
   }
 
   /** Drops a file or folder on the image, as the system's file manager does. */
-  async drop(path: string, { x, y } = { x: 500, y: 300 }): Promise<void> {
+  async drop(path: string): Promise<void> {
     const session = await this.page.context().newCDPSession(this.page);
     const data = { items: [], files: [path], dragOperationsMask: 1 };
     for (const type of ["dragEnter", "dragOver", "drop"] as const)
-      await session.send("Input.dispatchDragEvent", { type, x, y, data });
+      await session.send("Input.dispatchDragEvent", { type, x: 500, y: 300, data });
   }
 
   /** Waits until candidates are offered. @returns how many */
