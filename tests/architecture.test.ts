@@ -105,17 +105,17 @@ const PUBLIC: Readonly<Record<string, string>> = {
     blurredWith boundsOf centreline clipBox components crc32 crop deepest depthIn distanceTo emptyMask emptyPartial
     largestComponent masksBetween requireSameGrid visitStroke`,
   "./image": `
-    Affine CT_WINDOWS CaseEncoder CocoImage DatasetCase DecodedSeg DicomCode DicomListing DicomSegCode
-    DicomSegError DicomSegFile DicomSegIds DicomSegInput DicomSegment DicomSeries DicomSlice DicomStudy FileKind
-    GrayScale ImageFormatCode ImageFormatDetails ImageFormatError IntensityWindow Label LabelMap ListedSeries
-    MaskTarget NamedFile NiftiFile Nrrd Opened OpenedGrid Orientation Origin OutputFile PACKED_START_BYTES
-    PIXEL_LIMIT PLANE_NAMES PNG_CASES Picture PixelValues Plane PlaneName START_BYTES SliceSteps Volume Voxel
-    VoxelAxis VoxelData bidsDerivative checkAnyStart checkStart colorOf decodeAny decodeDicom decodeDicomSeg
-    decodeFiles decodeImage decodeJpeg decodeNifti decodeNrrd decodeTiff decodeValues encodeCoco
-    encodeDcmqiMetadata encodeDicomSeg encodeImagePng encodeLabels encodeMaskPng encodeNiftiLabels encodePicture
-    encodeSegNrrd endingOf grayScaleOf gridOf isGzip labelMapOf listDicom looksLikeDicom nameFormat niftiHeaderOf
-    niftiSize nnunetDataset orientationOf pixelOf planesOf previewNifti readLabelMap sliceImage spacingOf stepsOf
-    targetOf voxelAt worldOf`,
+    Affine CT_WINDOWS CaseEncoder CocoImage DatasetCase DecodedSeg DicomCode DicomListing DicomSegCode DicomSegError
+    DicomSegFile DicomSegIds DicomSegInput DicomSegment DicomSeries DicomSlice DicomStudy FileKind GrayScale
+    ImageFormatCode ImageFormatDetails ImageFormatError IntensityWindow Label LabelMap ListedSeries LoadedMask
+    MaskTarget NamedFile NiftiFile Nrrd Opened OpenedGrid Orientation Origin OutputFile PACKED_START_BYTES PIXEL_LIMIT
+    PLANE_NAMES PNG_CASES Picture PixelValues Plane PlaneName START_BYTES SeriesPlaces SliceSteps Volume Voxel
+    VoxelAxis VoxelData agreedLabels bidsCases bidsDerivative bidsIndex checkAnyStart checkStart colorOf decodeAny
+    decodeDicom decodeDicomSeg decodeFiles decodeImage decodeJpeg decodeNifti decodeNrrd decodeTiff decodeValues
+    encodeCoco encodeDcmqiMetadata encodeDicomSeg encodeImagePng encodeLabels encodeMaskPng encodeNiftiImage
+    encodeNiftiLabels encodePicture encodeSegNrrd endingOf grayScaleOf gridOf isGzip labelMapOf listDicom
+    looksLikeDicom nameFormat niftiHeaderOf niftiSize nnunetCases nnunetDataset nnunetIndex orientationOf pixelOf
+    planesOf previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround brushIn changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap sureOf unionOf`,

@@ -64,9 +64,6 @@ export function App({ store }: { readonly store: Store }) {
       <StatusLine store={store} hand={hand} />
       <KeySheet store={store} />
       <MaskLabels store={store} />
-      <Show when={isDropping() && store.openImage()}>
-        {(open) => <div class="mask-zone">{`Drop a mask of ${open().name} here`}</div>}
-      </Show>
       <p class="unseen" aria-live="polite">
         {store.announcement()}
       </p>
@@ -142,12 +139,7 @@ function listenToDrops(store: Store, setDropping: (isDropping: boolean) => void)
   const drop = async (event: DragEvent) => {
     event.preventDefault();
     setDropping(false);
-    if (!event.dataTransfer) return;
-    // Told before the first wait, after which the place is gone.
-    const isMask = event.target instanceof Element && event.target.closest(".mask-zone") !== null;
-    const files = await filesOf(event.dataTransfer);
-    if (isMask && files.length > 0) await store.openMask(files[0].file);
-    else await store.addFiles(files);
+    if (event.dataTransfer) await store.addFiles(await filesOf(event.dataTransfer));
   };
   window.addEventListener("dragover", over);
   window.addEventListener("dragleave", leave);

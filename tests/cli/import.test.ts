@@ -179,7 +179,7 @@ test("a mask in more pieces than a journal takes at once is refused with the num
   expect(() => importMask(annotation, noise, { sha256: "0".repeat(64), label: 1 })).toThrow(
     /is in 4,194,305 pieces along the rows, and 4,194,304 are the limit/,
   );
-});
+}, 120_000);
 
 test("the journal keeps neither the mask's name nor those of its labels", async () => {
   const image = await volume();
