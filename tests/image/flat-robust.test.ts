@@ -1,10 +1,11 @@
 /** P1 for TIFF, JPEG and NRRD: whatever the bytes are, an image comes out or an `ImageFormatError`, and soon. */
-import { gzipSync } from "node:zlib";
-import { describe, expect, test, vi } from "vitest";
+import { deflateSync, gzipSync } from "node:zlib";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { Rng } from "../../src/core/index.ts";
 import { ImageFormatError } from "../../src/image/index.ts";
 import { decodeJpeg } from "../../src/image/jpeg.ts";
-import { copyWithin, cut, flip, HOSTILE, LONGEST_MS, type Mutate, mutate, mutations } from "../fuzzing.ts";
+import { copyWithin, cut, flip, HOSTILE, type Mutate, mutate, mutations } from "../fuzzing.ts";
+import { cheaply } from "./bombs.ts";
 import { decode, fixture, refusalOf } from "./flat.ts";
 
 const TIFFS = [
@@ -183,7 +184,20 @@ function jpegWith(change: (bytes: Uint8Array, frame: number) => Uint8Array | und
   return change(bytes, frame) ?? bytes;
 }
 
-describe("a file that claims much and holds little is refused within a second and without the memory", () => {
+const ZEROS = deflateSync(new Uint8Array(2 ** 28), { level: 9 });
+/** A page whose one strip is these bytes, from byte 512 on. */
+function withStrip(fields: readonly Field[], strip: Uint8Array): Uint8Array {
+  const bytes = tiff([fields], 0, 512 + strip.length);
+  bytes.set(strip, 512);
+  return bytes;
+}
+
+describe("a file that claims much and holds little is refused cheaply", () => {
+  // The codec itself, and its 16 MiB, are there from the first JPEG on.
+  beforeAll(async () => {
+    await decode(fixture("gray.jpg"), "gray.jpg");
+  });
+
   const zeros = (size: number) => gzipSync(new Uint8Array(size), { level: 9 });
   const many = (count: number, fields: readonly Field[]) => tiff(Array.from({ length: count }, () => fields));
   const compression = (value: number) => [{ tag: 259, value }];
@@ -205,6 +219,22 @@ describe("a file that claims much and holds little is refused within a second an
     ["8,192 x 8,192 pixels in 8 bytes.tif", () => tiff([page(8192, 8192, 8, 8)]), "cut-short"],
     ["the same in LZW.tif", () => tiff([page(8192, 8192, 8, 8, compression(5))]), "cut-short"],
     ["the same in zlib.tif", () => tiff([page(8192, 8192, 8, 8, compression(8))]), "cut-short"],
+    [
+      "a mebibyte of LZW codes of one value.tif",
+      () => withStrip(page(8192, 8192, 512, 2 ** 20, compression(5)), new Uint8Array(2 ** 20).fill(0x80)),
+      "cut-short",
+    ],
+    [
+      "a mebibyte of PackBits without runs.tif",
+      () => withStrip(page(8192, 8192, 512, 2 ** 20, compression(32773)), new Uint8Array(2 ** 20).fill(0x80)),
+      "cut-short",
+    ],
+    [
+      "zlib that unpacks to 256 MiB.tif",
+      () => withStrip(page(100, 100, 512, ZEROS.length, compression(8)), ZEROS),
+      "damaged",
+    ],
+    ["60,000 pages.tif", () => many(60_000, page(1, 1, 8, 1)), "too-large"],
     ["a strip beyond the end.tif", () => tiff([page(2, 2, 2 ** 31, 4)]), "cut-short"],
     ["a strip of 4 GiB.tif", () => tiff([page(2, 2, 8, 2 ** 32 - 1)]), "cut-short"],
     ["2^32 - 1 strips.tif", () => tiff([page(1, 2 ** 26, 8, 8, [{ tag: 278, value: 1 }])]), "damaged"],
@@ -290,13 +320,7 @@ describe("a file that claims much and holds little is refused within a second an
     ["no image.jpg", () => Uint8Array.of(0xff, 0xd8, 0xff, 0xd9), "damaged"],
   ])("%s", async (name, make, code) => {
     const bytes = make();
-    // The codec itself, and its 16 MiB, are there from the first JPEG on.
-    await decode(fixture("gray.jpg"), "gray.jpg");
-    const before = process.memoryUsage().arrayBuffers;
-    const started = performance.now();
-    const error = await refusalOf(bytes, name);
-    expect(performance.now() - started).toBeLessThan(LONGEST_MS);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 2 ** 20);
+    const error = await cheaply(bytes, () => refusalOf(bytes, name));
     expect([error.code, error.message]).toEqual([code, expect.stringMatching(/^.* .*\.$/)]);
   });
 });

@@ -5,7 +5,8 @@ import { crc32, Rng } from "../../src/core/index.ts";
 import { DeflateError, measureZlib } from "../../src/image/deflate.ts";
 import { decodeImage, ImageFormatError } from "../../src/image/index.ts";
 import { flip, mutations, pick } from "../fuzzing.ts";
-import { chunk, golden, refusal } from "./png.ts";
+import { cheaply } from "./bombs.ts";
+import { chunk, file, golden, refusal } from "./png.ts";
 
 const KINDS = [
   "gray8.png",
@@ -106,6 +107,41 @@ test("a zlib stream that zlib refuses is refused, whatever byte was changed", ()
     } else expect(measureZlib(zlibStream(packed), 2 ** 20).size).toBe(unpacked);
   }
   expect(refused).toBeGreaterThan(500);
+});
+
+const headed = (width: number, height: number, ...others: readonly (readonly [string, Uint8Array])[]) => {
+  const header = Buffer.from(golden("gray8.png").slice(16, 29));
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  return file([["IHDR", header], ...others, ["IEND", new Uint8Array(0)]]);
+};
+const zeros = deflateSync(new Uint8Array(2 ** 28));
+const empty = ["IDAT", new Uint8Array(0)] as const;
+test.each([
+  ["2^31 - 1 pixels a side", "too-large", () => headed(2 ** 31 - 1, 2 ** 31 - 1, ["IDAT", zeros])],
+  [
+    "8,192 x 8,192 pixels in a few bytes",
+    "cut-short",
+    () => headed(8192, 8192, ["IDAT", deflateSync(Buffer.alloc(9))]),
+  ],
+  ["256 MiB for 8 x 8 pixels", "damaged", () => headed(8, 8, ["IDAT", zeros])],
+  [
+    "256 MiB in two pieces",
+    "damaged",
+    () => headed(8, 8, ["IDAT", zeros.subarray(0, 99)], ["IDAT", zeros.subarray(99)]),
+  ],
+  ["pieces of no length, and no pixels", "cut-short", () => headed(8, 8, ...Array(100_000).fill(empty))],
+  ["a piece of 4 GiB", "cut-short", () => headed(8, 8, ["IDAT", zeros]).fill(0xff, 33, 37)],
+] as const)("a PNG that is a bomb is refused cheaply: %s", async (_, code, make) => {
+  const bytes = make();
+  expect((await cheaply(bytes, () => refusal(bytes, "bomb.png"))).code).toBe(code);
+});
+
+test("texts and profiles of a PNG are not unpacked", async () => {
+  const [start, rest] = [golden("gray8.png").subarray(0, 33), golden("gray8.png").subarray(33)];
+  const packed = Buffer.concat([Buffer.from("name\0\0"), zeros]);
+  const bytes = Buffer.concat([start, chunk("zTXt", packed), chunk("iCCP", packed), rest]);
+  expect(await cheaply(bytes, () => decodeImage(bytes, "a.png"))).toEqual(decodeImage(golden("gray8.png"), "a.png"));
 });
 
 test("a bomb is given up at the limit, not at its end", () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decodeNifti, ImageFormatError, niftiHeaderOf } from "../../src/image/index.ts";
 import { NIFTI1, NIFTI2 } from "../../src/image/nifti-fields.ts";
 import { flip, type Mutate, mutate, mutations, pick } from "../fuzzing.ts";
+import { cheaply } from "./bombs.ts";
 import { changed, nifti } from "./nifti.ts";
 import { fixture, refusalOf } from "./volumes.ts";
 
@@ -101,7 +102,7 @@ test.each(KINDS)("%s cut at any byte is refused, and never as another format", (
   }
 });
 
-describe("a bomb is refused within a second and 64 MiB", () => {
+describe("a bomb is refused cheaply", () => {
   const MIB = 2 ** 20;
 
   /** DEFLATE blocks of this many MiB of zeros, a thousandth of that in size. */
@@ -180,14 +181,11 @@ describe("a bomb is refused within a second and 64 MiB", () => {
     return bytes;
   }
 
-  test.each(Object.keys(cases))("%s", (name) => {
+  test.each(Object.keys(cases))("%s", async (name) => {
     const bytes = cases[name]();
-    const before = process.resourceUsage().maxRSS;
-    expect(withinMs(1000, bytes)).toBe(false);
-    expect(process.resourceUsage().maxRSS - before).toBeLessThan(64 * 1024);
+    expect(await cheaply(bytes, () => openOrRefuse(bytes))).toBe(false);
     // What is printed of it costs no more.
-    niftiHeaderOf(bytes, name);
-    expect(process.resourceUsage().maxRSS - before).toBeLessThan(64 * 1024);
+    await cheaply(bytes, () => niftiHeaderOf(bytes, name));
   });
 
   test("what is honest, if odd, is opened: zeros after the end, members without content, a name, volumes that are all zero", () => {
