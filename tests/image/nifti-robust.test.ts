@@ -246,6 +246,17 @@ const CHANGES: readonly Mutate[] = [
     bytes.copyWithin(rng.below(bytes.length + 1), rng.below(bytes.length + 1), rng.below(bytes.length + 1)),
 ];
 
+test("voxels that begin at an odd byte of a Buffer are read, and the Buffer stays as it was", () => {
+  for (const name of ["int16-v1le.nii", "rgba32-v1be.nii"]) {
+    const bytes = fixture(`nifti/${name}`);
+    const odd = Buffer.alloc(bytes.length + 1);
+    odd.set(bytes, 1);
+    const before = Uint8Array.from(odd);
+    expect(decodeNifti(odd.subarray(1), name).data).toEqual(decodeNifti(bytes, name).data);
+    expect(Uint8Array.from(odd)).toEqual(before);
+  }
+});
+
 /** Ways to pack what was changed, true or not. */
 const PACKINGS: readonly Mutate[] = [
   (_, bytes) => bytes,
