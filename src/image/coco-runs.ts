@@ -43,10 +43,14 @@ export function compressRuns(runs: readonly number[]): string {
   return text;
 }
 
-/** @returns null when the text is none that `compressRuns` could have written */
-export function expandRuns(text: string): number[] | null {
+/**
+ * @param most  runs that are expanded; a text of more is refused
+ * @returns     null when the text is none that `compressRuns` could have written
+ */
+export function expandRuns(text: string, most = Number.POSITIVE_INFINITY): number[] | null {
   const runs: number[] = [];
   for (let at = 0; at < text.length; ) {
+    if (runs.length > most) return null;
     let run = 0;
     for (let groups = 0; ; groups++) {
       const code = text.charCodeAt(at++) - FIRST_CHARACTER;

@@ -6,7 +6,7 @@ import { Inflate, inflateSync } from "fflate";
 import { Bytes, DECODED_LIMIT } from "./bytes.ts";
 import { DeflateError, measureDeflate } from "./deflate.ts";
 import { EXPLICIT_LITTLE, IMPLICIT_LITTLE, syntaxName, type TransferSyntax, transferSyntax } from "./dicom-syntax.ts";
-import { KEPT, SEQUENCES, TAG } from "./dicom-tags.ts";
+import { IMAGE_ATTRIBUTES, TAG, type Wanted } from "./dicom-tags.ts";
 import { DataSet, type Element, tagName } from "./dicom-values.ts";
 import { ImageFormatError } from "./errors.ts";
 import { nameFormat } from "./formats.ts";
@@ -15,6 +15,8 @@ import { nameFormat } from "./formats.ts";
 export const NESTING_LIMIT = 64;
 /** Elements, items and fragments of one file, together. */
 export const ELEMENT_LIMIT = 1_000_000;
+/** Items of sequences that are entered, and fragments: what takes memory each. 10,000 frames have some 100,000. */
+export const KEPT_LIMIT = 200_000;
 
 const ITEM = 0xfffee000;
 const ITEM_END = 0xfffee00d;
@@ -44,9 +46,10 @@ export function looksLikeDicom(bytes: Uint8Array): boolean {
 /**
  * @param file    a whole file
  * @param source  its base name, for errors
+ * @param wanted  the attributes that are kept
  * @throws {ImageFormatError} when it is no DICOM file, is damaged or cut short, or in a transfer syntax that is not read
  */
-export function scanDicom(file: Uint8Array, source: string): DicomFile {
+export function scanDicom(file: Uint8Array, source: string, wanted: Wanted = IMAGE_ATTRIBUTES): DicomFile {
   const bytes = new Bytes(file, source, true);
   const from = start(file);
   if (from === null) throw notDicom(bytes);
@@ -64,7 +67,7 @@ export function scanDicom(file: Uint8Array, source: string): DicomFile {
   // Some writers give implicit elements another transfer syntax, or the other way round: what is there counts. The first length is never
   // so large that it looks like a representation.
   const isExplicit = whole.length >= at + 8 ? hasVr(whole.data, at + 4) : syntax.isExplicit;
-  return { source, file, syntax, data: new Walk().whole(reader, at, isExplicit) };
+  return { source, file, syntax, data: new Walk(wanted).whole(reader, at, isExplicit) };
 }
 
 /** Where the first element is; null when this is no DICOM file. */
@@ -139,7 +142,13 @@ interface Span {
 }
 
 class Walk {
+  private readonly wanted: Wanted;
   private count = 0;
+  private keptCount = 0;
+
+  constructor(wanted: Wanted) {
+    this.wanted = wanted;
+  }
 
   whole(bytes: Bytes, at: number, isExplicit: boolean): DataSet {
     const elements = new Map<number, Element>();
@@ -164,17 +173,24 @@ class Walk {
       const valueEnd = isLengthOpen ? end : valueAt + length;
       if (valueEnd > end) throw cut(bytes, valueEnd, end);
       const isPixels = tag === TAG.pixels && depth === 0;
-      const isKept = into !== null && KEPT.has(tag);
-      const isWanted = isKept && SEQUENCES.has(tag) && (vr === null || vr === "SQ" || vr === "UN");
-      if (isPixels && isLengthOpen) {
-        into?.set(tag, { at: valueAt, length: 0, fragments: this.fragments(bytes, valueAt, end) });
+      const isKept = into !== null && this.wanted.kept.has(tag);
+      // Readers differ in which of the two they take.
+      if (isKept && into.has(tag)) throw damaged(bytes, at, `element ${tagName(tag)} twice`);
+      const isWanted = isKept && this.wanted.sequences.has(tag) && (vr === null || vr === "SQ" || vr === "UN");
+      if (tag === TAG.pixels && isLengthOpen) {
+        const fragments: Uint8Array[] | null = isPixels ? [] : null;
+        at = this.fragments(bytes, valueAt, end, fragments);
+        if (fragments) into?.set(tag, { at: valueAt, length: 0, fragments });
+        // An icon's, within an item.
+        else continue;
       } else if (isWanted || isLengthOpen) {
         if (vr !== null && vr !== "SQ" && vr !== "UN")
           throw damaged(bytes, at, `element ${tagName(tag)} without a length`);
         const items: DataSet[] | null = isWanted ? [] : null;
-        // A sequence of unknown representation is implicit inside; what is unknown and has no length is one (PS3.5, section 6.2.2).
-        const inner = { bytes, end: valueEnd, isOpen: isLengthOpen, isExplicit: isExplicit && vr !== "UN" };
-        at = this.sequence({ ...inner, at: valueAt, depth: depth + 1 }, items);
+        // A sequence of unknown representation is implicit and little-endian inside; what is unknown and has no length is one (PS3.5, section 6.2.2).
+        const inner =
+          vr === "UN" ? { bytes: new Bytes(bytes.data, bytes.source, true), isExplicit: false } : { bytes, isExplicit };
+        at = this.sequence({ ...inner, at: valueAt, end: valueEnd, isOpen: isLengthOpen, depth: depth + 1 }, items);
         if (items) into?.set(tag, { at: valueAt, length: 0, items });
         continue;
       } else if (isKept) into.set(tag, { at: valueAt, length, isWords: vr === "OW" });
@@ -194,6 +210,7 @@ class Walk {
       const isItemOpen = length === UNDEFINED_LENGTH;
       const itemEnd = isItemOpen ? end : valueAt + length;
       if (itemEnd > end) throw cut(bytes, itemEnd, end);
+      if (items) this.keep(bytes, at);
       const elements = items && new Map<number, Element>();
       at = itemEnd;
       // An item of known length that nothing is kept of is passed over.
@@ -204,18 +221,30 @@ class Walk {
     return at;
   }
 
-  /** Pieces of compressed pixels (PS3.5, annex A.4), the first of which is the table of offsets. */
-  private fragments(bytes: Bytes, from: number, end: number): Uint8Array[] {
-    const fragments: Uint8Array[] = [];
+  /**
+   * Pieces of compressed pixels (PS3.5, annex A.4), the first of which is the table of offsets.
+   *
+   * @param into  takes them; null where nothing is kept
+   * @returns where the next byte is
+   */
+  private fragments(bytes: Bytes, from: number, end: number, into: Uint8Array[] | null): number {
     for (let at = from; ; ) {
       const { tag, length, valueAt } = this.header(bytes, at, true);
-      if (tag === SEQUENCE_END) return fragments;
+      if (tag === SEQUENCE_END) return valueAt;
       if (tag !== ITEM || length === UNDEFINED_LENGTH)
         throw damaged(bytes, at, `${tagName(tag)} where a piece of its compressed pixels must be`);
       if (valueAt + length > end) throw cut(bytes, valueAt + length, end);
-      fragments.push(bytes.slice(valueAt, length));
+      if (into) {
+        this.keep(bytes, at);
+        into.push(bytes.slice(valueAt, length));
+      }
       at = valueAt + length;
     }
+  }
+
+  private keep(bytes: Bytes, at: number): void {
+    if (++this.keptCount > KEPT_LIMIT)
+      throw tooMuch(bytes, at, `more than ${KEPT_LIMIT.toLocaleString("en")} items or pieces of pixels`);
   }
 
   private header(bytes: Bytes, at: number, isExplicit: boolean): ElementHeader {
@@ -257,7 +286,7 @@ function walkStart(stream: Uint8Array, source: string): void {
     if (start.length === 0) start = chunk.slice();
   }).push(stream.subarray(0, FIRST_LOOK), stream.length <= FIRST_LOOK);
   try {
-    new Walk().whole(new Bytes(start, source, true), 0, true);
+    new Walk(IMAGE_ATTRIBUTES).whole(new Bytes(start, source, true), 0, true);
   } catch (error) {
     if (!(error instanceof ImageFormatError && error.code === "cut-short")) throw error;
   }

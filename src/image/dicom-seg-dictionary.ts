@@ -1,4 +1,5 @@
 /** The attributes of DICOM (PS3.6) that a segmentation's reader and writer name: keyword to tag and value representation. */
+import type { Wanted } from "./dicom-tags.ts";
 
 const DICTIONARY = {
   SpecificCharacterSet: [0x00080005, "CS"],
@@ -100,16 +101,13 @@ export type Keyword = keyof typeof DICTIONARY;
 
 export const TAGS: Readonly<Record<Keyword, readonly [tag: number, vr: string]>> = DICTIONARY;
 
-/** Tags of sequences, which a file with implicit value representations does not mark as such. */
-export const SEQUENCES: ReadonlySet<number> = new Set(
-  Object.values(TAGS).flatMap(([tag, vr]) => (vr === "SQ" ? [tag] : [])),
-);
+export const SEG_ATTRIBUTES: Wanted = {
+  kept: new Set(Object.values(TAGS).map(([tag]) => tag)),
+  sequences: new Set(Object.values(TAGS).flatMap(([tag, vr]) => (vr === "SQ" ? [tag] : []))),
+};
 
 /** Segmentation Storage. */
 export const SEGMENTATION_CLASS = "1.2.840.10008.5.1.4.1.1.66.4";
 /** Label Map Segmentation Storage (Supplement 243). */
 export const LABEL_MAP_CLASS = "1.2.840.10008.5.1.4.1.1.66.7";
-export const IMPLICIT_LITTLE = "1.2.840.10008.1.2";
 export const EXPLICIT_LITTLE = "1.2.840.10008.1.2.1";
-export const DEFLATED_LITTLE = "1.2.840.10008.1.2.1.99";
-export const EXPLICIT_BIG = "1.2.840.10008.1.2.2";

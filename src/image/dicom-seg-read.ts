@@ -6,13 +6,7 @@
  */
 import { claim } from "./bytes.ts";
 import { colorOf } from "./dicom-seg-color.ts";
-import {
-  EXPLICIT_LITTLE,
-  IMPLICIT_LITTLE,
-  type Keyword,
-  LABEL_MAP_CLASS,
-  SEGMENTATION_CLASS,
-} from "./dicom-seg-dictionary.ts";
+import { type Keyword, LABEL_MAP_CLASS, SEGMENTATION_CLASS } from "./dicom-seg-dictionary.ts";
 import { type DataSet, readDicomFile } from "./dicom-seg-elements.ts";
 import { textOf } from "./dicom-seg-identity.ts";
 import { cleanText, type DicomCode, type DicomSegment, isCode, TISSUE } from "./dicom-seg-segment.ts";
@@ -59,7 +53,7 @@ type SegTarget = Omit<SegSource, "head"> & Pick<Volume, "size">;
 export function decodeSegOn(bytes: Uint8Array, target: SegTarget, names: Names): DecodedSeg {
   const { source } = names;
   const refuse = (code: ImageFormatCode, message: string) => new ImageFormatError(code, { source, message });
-  const { data, transferSyntax } = readDicomFile(bytes, source);
+  const { data, syntax } = readDicomFile(bytes, source);
   const sopClass = data.text("SOPClassUID");
   if (sopClass === LABEL_MAP_CLASS)
     throw refuse(
@@ -68,7 +62,7 @@ export function decodeSegOn(bytes: Uint8Array, target: SegTarget, names: Names):
     );
   if (sopClass !== SEGMENTATION_CLASS)
     throw refuse("unsupported", "is a DICOM file, but no DICOM Segmentation. Choose the one whose modality is SEG.");
-  if (transferSyntax !== EXPLICIT_LITTLE && transferSyntax !== IMPLICIT_LITTLE)
+  if (syntax.packing !== "native" || !syntax.isLittle)
     throw refuse(
       "unsupported",
       "is a compressed DICOM Segmentation. Save it uncompressed (Explicit VR Little Endian).",
@@ -131,8 +125,8 @@ function pixelsOf(data: DataSet, source: string): Pixels {
   if (maximum < 1 || maximum > 255)
     throw data.refuse("bad-header", "MaximumFractionalValue", `is ${maximum}, not 1 to 255`);
   const needed = Math.ceil((rows * columns * frames * bits) / 8);
-  claim(source, needed, data.lengthOf("PixelData"));
   const raw = data.raw("PixelData") ?? new Uint8Array(0);
+  claim(source, needed, raw.length);
   return { rows, columns, isBinary, inside: Math.ceil(maximum * THRESHOLD), data: raw.subarray(0, needed) };
 }
 

@@ -77,9 +77,14 @@ export const TAG = {
 
 export type Tag = (typeof TAG)[keyof typeof TAG];
 
-export const KEPT: ReadonlySet<number> = new Set(Object.values(TAG));
+/** What a walk of a file keeps. */
+export interface Wanted {
+  readonly kept: ReadonlySet<number>;
+  /** Those of them that are sequences, and are entered; a file with implicit value representations does not mark them as such */
+  readonly sequences: ReadonlySet<number>;
+}
 
-export const SEQUENCES: ReadonlySet<number> = new Set([
+const SEQUENCES = new Set<number>([
   TAG.regions,
   TAG.mrEcho,
   TAG.mrDiffusion,
@@ -94,3 +99,5 @@ export const SEQUENCES: ReadonlySet<number> = new Set([
   TAG.sharedGroups,
   TAG.perFrameGroups,
 ]);
+
+export const IMAGE_ATTRIBUTES: Wanted = { kept: new Set(Object.values(TAG)), sequences: SEQUENCES };

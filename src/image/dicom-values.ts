@@ -47,16 +47,16 @@ export class DataSet {
     this.elements = elements;
   }
 
-  element(tag: Tag): Element | null {
+  element(tag: number): Element | null {
     return this.elements.get(tag) ?? null;
   }
 
-  items(tag: Tag): readonly DataSet[] {
+  items(tag: number): readonly DataSet[] {
     return this.elements.get(tag)?.items ?? [];
   }
 
   /** Codes and UIDs: characters of the default set, without padding. */
-  text(tag: Tag): string | null {
+  text(tag: number): string | null {
     const raw = this.raw(tag);
     return raw === null ? null : new TextDecoder("latin1").decode(raw).replace(/\0/g, " ").trim() || null;
   }
@@ -74,7 +74,7 @@ export class DataSet {
    *
    * @throws {ImageFormatError} bad-header, when there is a value that is not `count` finite numbers
    */
-  decimals(tag: Tag, count: number): number[] | null {
+  decimals(tag: number, count: number): number[] | null {
     const values = this.anyDecimals(tag);
     if (values && (values.length !== count || values.some(Number.isNaN)))
       throw this.refuse(tag, `holds no ${count === 1 ? "number" : `${count} numbers`}`);
@@ -82,7 +82,7 @@ export class DataSet {
   }
 
   /** As many as there are; NaN for each that is no number. */
-  anyDecimals(tag: Tag): number[] | null {
+  anyDecimals(tag: number): number[] | null {
     const parts = this.text(tag)?.split("\\");
     return parts?.map((part) => toNumber(part.trim())) ?? null;
   }
@@ -122,7 +122,7 @@ export class DataSet {
   }
 
   /** The value as it is, a view of the file. */
-  raw(tag: Tag): Uint8Array | null {
+  raw(tag: number): Uint8Array | null {
     const element = this.filled(tag);
     if (!element) return null;
     if (element.length > VALUE_LIMIT) throw this.refuse(tag, `takes ${element.length} bytes, more than ${VALUE_LIMIT}`);
@@ -130,12 +130,12 @@ export class DataSet {
   }
 
   /** @param what  reads after the attribute's name, and quotes no text of the file */
-  refuse(tag: Tag, what: string) {
+  refuse(tag: number, what: string) {
     const at = this.elements.get(tag)?.at ?? 0;
     return this.bytes.refuse("bad-header", at, `is a DICOM file whose ${tagName(tag)} ${what}. Export it again.`);
   }
 
-  private filled(tag: Tag): Element | null {
+  private filled(tag: number): Element | null {
     const element = this.elements.get(tag);
     return element && !element.items && !element.fragments && element.length > 0 ? element : null;
   }

@@ -59,8 +59,9 @@ const IS_LITTLE_HERE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** @returns `raw` itself where it can be viewed as numbers of `unit` bytes, else a copy that can */
 export function inThisOrder(raw: Uint8Array, unit: number, isLittle: boolean): Uint8Array {
-  if (unit > 1 && isLittle !== IS_LITTLE_HERE) return turned(raw.slice(), unit);
-  return raw.byteOffset % unit === 0 ? raw : raw.slice();
+  // Not `slice`, which does not copy Node's Buffer.
+  if (unit > 1 && isLittle !== IS_LITTLE_HERE) return turned(new Uint8Array(raw), unit);
+  return raw.byteOffset % unit === 0 ? raw : new Uint8Array(raw);
 }
 
 /** In place: the bytes of each unit the other way round. */

@@ -117,6 +117,8 @@ const SAVE_AGAIN = "Save it again as TIFF without compression, or as PNG.";
 /** Reduced copies and masks beside the pages (bits 0 and 2 of the subfile type). */
 const NO_PAGE = 1 | 4;
 const DESCRIPTION_LIMIT = 2 ** 16;
+/** Pages and what lies beside them; each costs some 6 KiB while they are read. */
+const PAGE_LIMIT = 8_192;
 
 /** @throws {ImageFormatError} when it is no TIFF, is damaged, or has a page that this version does not read */
 export function readPages(data: Uint8Array, source: string): TiffPage[] {
@@ -137,6 +139,7 @@ export function readPages(data: Uint8Array, source: string): TiffPage[] {
   for (let at = bytes.uint32(4); at !== 0; ) {
     if (seen.has(at)) throw damaged(bytes, at, "its pages lead in a circle");
     seen.add(at);
+    if (seen.size > PAGE_LIMIT) throw tooLarge(bytes, `has more than ${PAGE_LIMIT.toLocaleString("en")} pages.`);
     const fields = new Fields(bytes, at, budget);
     if ((fields.number(TAG.subfile, 0) & NO_PAGE) === 0) pages.push({ isLittle, ...readPage(fields, bytes) });
     at = bytes.uint32(fields.end);

@@ -1,5 +1,5 @@
 /** DICOM files built from elements, true or not: explicit little endian, with a meta header. */
-import type { Rng } from "../../src/core/index.ts";
+import { type Mutate, pick } from "../fuzzing.ts";
 
 export const EXPLICIT = "1.2.840.10008.1.2.1";
 const ITEM = 0xfffee000;
@@ -118,69 +118,65 @@ const TEXTS = [
   "PALETTE COLOR",
 ];
 
-type Mutation = (rng: Rng, bytes: Uint8Array) => Uint8Array;
-
-const anyOf = <T>(rng: Rng, items: readonly T[]): T => items[rng.below(items.length)];
-
 /** Changes that keep the structure of a file, mostly, so that they get further in than flipped bytes do. */
-export const MUTATIONS: readonly Mutation[] = [
+export const MUTATIONS: readonly Mutate[] = [
   // A number or a text of an element.
   (rng, bytes) => {
     const copy = bytes.slice();
-    const { valueAt, end, vr } = anyOf(rng, topLevel(copy));
-    if (vr === "US" && end - valueAt >= 2) new DataView(copy.buffer).setUint16(valueAt, anyOf(rng, HOSTILE), true);
-    else copy.set(new TextEncoder().encode(anyOf(rng, TEXTS)).subarray(0, Math.max(0, end - valueAt)), valueAt);
+    const { valueAt, end, vr } = pick(rng, topLevel(copy));
+    if (vr === "US" && end - valueAt >= 2) new DataView(copy.buffer).setUint16(valueAt, pick(rng, HOSTILE), true);
+    else copy.set(new TextEncoder().encode(pick(rng, TEXTS)).subarray(0, Math.max(0, end - valueAt)), valueAt);
     return copy;
   },
   // Its text, with the length that it needs.
   (rng, bytes) => {
-    const { at, end } = anyOf(
+    const { at, end } = pick(
       rng,
       topLevel(bytes).filter(({ vr }) => ["DS", "IS", "CS", "UI"].includes(vr)),
     );
     const tag =
       new DataView(bytes.buffer, bytes.byteOffset).getUint16(at, true) * 2 ** 16 + bytes[at + 2] + 256 * bytes[at + 3];
     const vr = String.fromCharCode(bytes[at + 4], bytes[at + 5]);
-    return joined(bytes.subarray(0, at), element(tag, vr, anyOf(rng, TEXTS)), bytes.subarray(end));
+    return joined(bytes.subarray(0, at), element(tag, vr, pick(rng, TEXTS)), bytes.subarray(end));
   },
   // Its length, its representation, its tag.
   (rng, bytes) => {
     const copy = bytes.slice();
-    const { at, vr } = anyOf(rng, topLevel(copy));
+    const { at, vr } = pick(rng, topLevel(copy));
     const view = new DataView(copy.buffer);
-    if (LONG.includes(vr)) view.setUint32(at + 8, anyOf(rng, LENGTHS), true);
-    else view.setUint16(at + 6, anyOf(rng, LENGTHS) & 0xffff, true);
+    if (LONG.includes(vr)) view.setUint32(at + 8, pick(rng, LENGTHS), true);
+    else view.setUint16(at + 6, pick(rng, LENGTHS) & 0xffff, true);
     return copy;
   },
   (rng, bytes) => {
     const copy = bytes.slice();
-    const { at } = anyOf(rng, topLevel(copy));
+    const { at } = pick(rng, topLevel(copy));
     copy.set(
-      new TextEncoder().encode(anyOf(rng, ["SQ", "UN", "OB", "OW", "US", "UI", "DS", "FD", "ZZ", "\0\0"])),
+      new TextEncoder().encode(pick(rng, ["SQ", "UN", "OB", "OW", "US", "UI", "DS", "FD", "ZZ", "\0\0"])),
       at + 4,
     );
     return copy;
   },
   (rng, bytes) => {
     const copy = bytes.slice();
-    const [one, other] = [anyOf(rng, topLevel(copy)), anyOf(rng, topLevel(copy))];
+    const [one, other] = [pick(rng, topLevel(copy)), pick(rng, topLevel(copy))];
     copy.copyWithin(one.at, other.at, other.at + 4);
     return copy;
   },
   // Left out, twice, elsewhere.
   (rng, bytes) => {
-    const { at, end } = anyOf(rng, topLevel(bytes));
+    const { at, end } = pick(rng, topLevel(bytes));
     return joined(bytes.subarray(0, at), bytes.subarray(end));
   },
   (rng, bytes) => {
-    const { at, end } = anyOf(rng, topLevel(bytes));
-    const place = anyOf(rng, topLevel(bytes)).at;
+    const { at, end } = pick(rng, topLevel(bytes));
+    const place = pick(rng, topLevel(bytes)).at;
     return joined(bytes.subarray(0, place), bytes.subarray(at, end), bytes.subarray(place));
   },
   // In a sequence of its own.
   (rng, bytes) => {
-    const { at, end } = anyOf(rng, topLevel(bytes));
-    const tag = anyOf(rng, [0x52009229, 0x52009230, 0x00189999, 0x00283000]);
+    const { at, end } = pick(rng, topLevel(bytes));
+    const tag = pick(rng, [0x52009229, 0x52009230, 0x00189999, 0x00283000]);
     const inside = [openSequence(tag), openItem(), bytes.subarray(at, end), itemEnd(), sequenceEnd()];
     return joined(bytes.subarray(0, at), ...inside, bytes.subarray(at));
   },

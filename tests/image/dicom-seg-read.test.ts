@@ -3,7 +3,6 @@ import { join } from "node:path";
 import dcmjs from "dcmjs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Rng } from "../../src/core/index.ts";
 import { decodeDicomSeg } from "../../src/image/dicom-seg-read.ts";
 import { DicomSegError } from "../../src/image/dicom-seg-source.ts";
 import { type Attributes, encodeDicomFile } from "../../src/image/dicom-seg-write.ts";
@@ -171,7 +170,7 @@ describe("what is no segmentation that is read is named", () => {
   const file = (attributes: Attributes) => encodeDicomFile(attributes, "1.2.3", "1.2.3");
   test.each([
     ["no bytes", new Uint8Array(0), /^empty: /],
-    ["a text", new TextEncoder().encode("no DICOM at all".repeat(20)), /^unsupported: .* no "DICM" at byte 128/],
+    ["a text", new TextEncoder().encode("no DICOM at all".repeat(20)), /^unsupported: .* is no DICOM file/],
     [
       "an image",
       fixture("axial-0.dcm"),
@@ -194,104 +193,3 @@ describe("what is no segmentation that is read is named", () => {
     expect(refusal(bytes, axial)).toMatch(/^unsupported: .* compressed DICOM Segmentation\. Save it uncompressed/);
   });
 });
-
-/** A label map of the volume's size, or a typed error. */
-function openOrRefuse(bytes: Uint8Array, volume: Volume): string {
-  try {
-    const { labels, segments } = decodeDicomSeg(bytes, volume, names);
-    const known = new Set([0, ...segments.map(({ value }) => value)]);
-    expect(labels.length).toBe(140);
-    expect(labels.every((value) => known.has(value))).toBe(true);
-    return "opened";
-  } catch (error) {
-    if (!(error instanceof ImageFormatError)) throw error;
-    expect(error.message).toMatch(/^seg\.dcm /);
-    return error.code;
-  }
-}
-
-const HOSTILE = ["seg-fractional.dcm", "seg-frames.dcm", "seg-overlap.dcm", "seg-reversed.dcm"] as const;
-const LIES_ON = {
-  "seg-fractional.dcm": "sagittal",
-  "seg-frames.dcm": "enhanced",
-  "seg-overlap.dcm": "oblique",
-  "seg-reversed.dcm": "axial",
-} as const;
-
-test("a segmentation that is cut at any byte is refused", () => {
-  const axial = seriesVolume("axial");
-  const labels = emptyLabels(axial);
-  labels[17] = 1;
-  const files: [Uint8Array, Volume][] = [[encode({ volume: axial, labels }), axial]];
-  for (const name of HOSTILE) files.push([fixture(name), seriesVolume(LIES_ON[name])]);
-  for (const [whole, volume] of files) {
-    expect(openOrRefuse(whole, volume)).toBe("opened");
-    // The byte that makes the pixels' length even holds none of them: without it, all is there.
-    const padding = openOrRefuse(whole.subarray(0, whole.length - 1), volume) === "opened" ? 1 : 0;
-    for (let length = 0; length < whole.length - padding; length++)
-      expect(openOrRefuse(whole.subarray(0, length), volume)).not.toBe("opened");
-  }
-});
-
-test("5,000 mutations give a label map or a reason, each within a second", () => {
-  const rng = Rng.seeded(20261127);
-  const axial = seriesVolume("axial");
-  const own = encode({ volume: axial, labels: emptyLabels(axial).map((_, at) => at % 3) });
-  const files: [Uint8Array, Volume][] = [[own, axial]];
-  for (const name of HOSTILE) files.push([fixture(name), seriesVolume(LIES_ON[name])]);
-  const outcomes = new Map<string, number>();
-  for (let round = 0; round < 5000; round++) {
-    const [whole, volume] = files[round % files.length];
-    let bytes = whole.slice();
-    for (let change = 0; change <= rng.below(3); change++) bytes = mutated(rng, bytes);
-    const started = performance.now();
-    const outcome = openOrRefuse(bytes, volume);
-    expect(performance.now() - started).toBeLessThan(1000);
-    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-  }
-  // Some changes touch a pixel or a name only; were it none or all, the mutations would test nothing.
-  expect(outcomes.get("opened")).toBeGreaterThan(500);
-  for (const code of ["other-grid", "damaged", "cut-short", "bad-header"])
-    expect(outcomes.get(code)).toBeGreaterThan(50);
-});
-
-test("nothing is made of what a header claims: lengths, depth, numbers of frames", () => {
-  const axial = seriesVolume("axial");
-  const sound = encode({ volume: axial, labels: emptyLabels(axial).fill(1) });
-  const sizes = Buffer.from(sound).indexOf(Buffer.from([0x28, 0, 0x10, 0, 0x55, 0x53]));
-  const huge = sound.slice();
-  huge.set([0xff, 0xff], sizes + 8);
-  expect(refusal(huge, axial)).toMatch(/^(cut-short|too-large|other-grid)/);
-  // 100,000 sequences in each other, open.
-  const start = sound.subarray(0, Buffer.from(sound).indexOf(Buffer.from([0x08, 0, 0x05, 0])));
-  const nest = Buffer.from([
-    0x08, 0, 0x15, 0x11, 0x53, 0x51, 0, 0, 255, 255, 255, 255, 0xfe, 0xff, 0, 0xe0, 255, 255, 255, 255,
-  ]);
-  const deep = Buffer.concat([start, ...Array.from({ length: 100_000 }, () => nest)]);
-  expect(refusal(new Uint8Array(deep), axial)).toMatch(/^damaged: .* more than 64 sequences/);
-  // Two million empty items.
-  const open = nest.subarray(0, 12);
-  const items = Buffer.alloc(8 * 2_000_000);
-  for (let at = 0; at < items.length; at += 8) items.set([0xfe, 0xff, 0, 0xe0], at);
-  expect(refusal(new Uint8Array(Buffer.concat([start, open, items])), axial)).toMatch(
-    /^too-large: .* 1,000,000 DICOM elements/,
-  );
-});
-
-/** As a broken disk or an attacker changes bytes. */
-function mutated(rng: Rng, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const at = rng.below(Math.max(bytes.length, 1));
-  const kind = rng.below(6);
-  if (bytes.length === 0) return bytes;
-  if (kind === 0) bytes[at] ^= 1 << rng.below(8);
-  if (kind === 1) bytes[at] = [0, 1, 0x7f, 0x80, 0xff, 0x5c, 0x20, 0x2d][rng.below(8)];
-  if (kind === 2) return bytes.slice(0, at);
-  if (kind === 3) bytes.copyWithin(at, rng.below(bytes.length), rng.below(bytes.length));
-  if (kind === 4) bytes.fill(0xff, at, at + 1 + rng.below(4));
-  // Digits are what geometry and counts are written with.
-  if (kind === 5) {
-    const digits = Array.from(bytes.keys()).filter((i) => i > 132 && bytes[i] >= 0x30 && bytes[i] <= 0x39);
-    if (digits.length > 0) bytes[digits[rng.below(digits.length)]] = 0x30 + rng.below(10);
-  }
-  return bytes;
-}

@@ -1,9 +1,9 @@
 import { constants, crc32, deflateRawSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import type { Rng } from "../../src/core/index.ts";
 import { decodeNifti, ImageFormatError, niftiHeaderOf } from "../../src/image/index.ts";
 import { NIFTI1, NIFTI2 } from "../../src/image/nifti-fields.ts";
-import { mutations } from "../fuzzing.ts";
+import { flip, type Mutate, mutate, mutations, pick } from "../fuzzing.ts";
+import { cheaply } from "./bombs.ts";
 import { changed, nifti } from "./nifti.ts";
 import { fixture, refusalOf } from "./volumes.ts";
 
@@ -11,12 +11,17 @@ import { fixture, refusalOf } from "./volumes.ts";
 const whole = (version: 1 | 2) =>
   changed(nifti({ version }), { qform_code: 1, qoffset_x: -10, qoffset_y: -20, qoffset_z: -30, scl_slope: 2 });
 
-/** @returns whether it was opened; any error but ImageFormatError, or a volume that contradicts itself, fails the test */
+/** Fails when the volume contradicts itself. */
+function requireVolume(bytes: Uint8Array): void {
+  const { size, data, toWorld, slope, intercept } = decodeNifti(bytes, "hostile.nii");
+  if (data.length !== size[0] * size[1] * size[2]) throw new Error(`${data.length} voxels for ${size}`);
+  if (![...toWorld, slope, intercept].every(Number.isFinite)) throw new Error(`placed by ${toWorld}`);
+}
+
+/** @returns whether it was opened; any error but ImageFormatError fails the test */
 function openOrRefuse(bytes: Uint8Array): boolean {
   try {
-    const { size, data, toWorld, slope, intercept } = decodeNifti(bytes, "hostile.nii");
-    if (data.length !== size[0] * size[1] * size[2]) throw new Error(`${data.length} voxels for ${size}`);
-    if (![...toWorld, slope, intercept].every(Number.isFinite)) throw new Error(`placed by ${toWorld}`);
+    requireVolume(bytes);
     return true;
   } catch (error) {
     if (error instanceof ImageFormatError) return false;
@@ -97,7 +102,7 @@ test.each(KINDS)("%s cut at any byte is refused, and never as another format", (
   }
 });
 
-describe("a bomb is refused within a second and 64 MiB", () => {
+describe("a bomb is refused cheaply", () => {
   const MIB = 2 ** 20;
 
   /** DEFLATE blocks of this many MiB of zeros, a thousandth of that in size. */
@@ -176,14 +181,11 @@ describe("a bomb is refused within a second and 64 MiB", () => {
     return bytes;
   }
 
-  test.each(Object.keys(cases))("%s", (name) => {
+  test.each(Object.keys(cases))("%s", async (name) => {
     const bytes = cases[name]();
-    const before = process.resourceUsage().maxRSS;
-    expect(withinMs(1000, bytes)).toBe(false);
-    expect(process.resourceUsage().maxRSS - before).toBeLessThan(64 * 1024);
+    expect(await cheaply(bytes, () => openOrRefuse(bytes))).toBe(false);
     // What is printed of it costs no more.
-    niftiHeaderOf(bytes, name);
-    expect(process.resourceUsage().maxRSS - before).toBeLessThan(64 * 1024);
+    await cheaply(bytes, () => niftiHeaderOf(bytes, name));
   });
 
   test("what is honest, if odd, is opened: zeros after the end, members without content, a name, volumes that are all zero", () => {
@@ -204,25 +206,23 @@ describe("a bomb is refused within a second and 64 MiB", () => {
   });
 });
 
-function pick<T>(rng: Rng, items: readonly T[]): T {
-  return items[rng.below(items.length)];
-}
-
-function flip(rng: Rng, bytes: Uint8Array, length = bytes.length): Uint8Array {
-  if (length > 0) bytes[rng.below(Math.min(length, bytes.length))] ^= 1 << rng.below(8);
-  return bytes;
-}
+const flipStart =
+  (length: number): Mutate =>
+  (rng, bytes) => {
+    flip(rng, bytes.subarray(0, length));
+    return bytes;
+  };
 
 /** Changes of the file as it is unpacked, as a broken writer or an attacker makes them. */
-const CHANGES: readonly ((rng: Rng, bytes: Uint8Array<ArrayBuffer>) => Uint8Array)[] = [
-  (rng, bytes) => flip(rng, bytes),
-  (rng, bytes) => flip(rng, bytes, NIFTI2.size),
+const CHANGES: readonly Mutate[] = [
+  flip,
+  flipStart(NIFTI2.size),
   (rng, bytes) => {
     // A field of either version and order, to a value at the edge of something.
     const { at, kind } = pick(rng, [...pick(rng, [NIFTI1, NIFTI2]).fields.values()]);
     const width = kind.endsWith("64") ? 8 : kind.endsWith("32") ? 4 : 2;
     const edges = [0, 1, 2, 7, 8, 255, 2 ** 15 - 1, 2 ** 15, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
-    const view = new DataView(bytes.buffer);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const isLittle = rng.below(2) === 0;
     if (at + width > bytes.length) return bytes;
     if (kind === "float32") view.setFloat32(at, pick(rng, HOSTILE), isLittle);
@@ -246,15 +246,26 @@ const CHANGES: readonly ((rng: Rng, bytes: Uint8Array<ArrayBuffer>) => Uint8Arra
     bytes.copyWithin(rng.below(bytes.length + 1), rng.below(bytes.length + 1), rng.below(bytes.length + 1)),
 ];
 
+test("voxels that begin at an odd byte of a Buffer are read, and the Buffer stays as it was", () => {
+  for (const name of ["int16-v1le.nii", "rgba32-v1be.nii"]) {
+    const bytes = fixture(`nifti/${name}`);
+    const odd = Buffer.alloc(bytes.length + 1);
+    odd.set(bytes, 1);
+    const before = Uint8Array.from(odd);
+    expect(decodeNifti(odd.subarray(1), name).data).toEqual(decodeNifti(bytes, name).data);
+    expect(Uint8Array.from(odd)).toEqual(before);
+  }
+});
+
 /** Ways to pack what was changed, true or not. */
-const PACKINGS: readonly ((rng: Rng, bytes: Uint8Array) => Uint8Array)[] = [
+const PACKINGS: readonly Mutate[] = [
   (_, bytes) => bytes,
   (_, bytes) => bytes,
   (_, bytes) => gzipSync(bytes),
   (rng, bytes) =>
     gzipSync(bytes, { level: pick(rng, [0, 1, 9]), strategy: pick(rng, [constants.Z_FIXED, constants.Z_RLE]) }),
   (rng, bytes) => flip(rng, gzipSync(bytes)),
-  (rng, bytes) => flip(rng, gzipSync(bytes, { level: 0 }), 18),
+  (rng, bytes) => flipStart(18)(rng, gzipSync(bytes, { level: 0 })),
   (rng, bytes) => {
     const at = rng.below(bytes.length + 1);
     return Buffer.concat([gzipSync(bytes.subarray(0, at)), gzipSync(bytes.subarray(at))]);
@@ -269,22 +280,10 @@ const PACKINGS: readonly ((rng: Rng, bytes: Uint8Array) => Uint8Array)[] = [
   },
 ];
 
-const { count, rng, timeout } = mutations(20_000, 20270);
+const plain = KINDS.filter((name) => name.endsWith(".nii")).map((name) => fixture(`nifti/${name}`));
 
-test(`${count} mutations of NIfTI and gzip give a volume or a reason, each within a second`, { timeout }, () => {
-  const plain = KINDS.filter((name) => name.endsWith(".nii")).map((name) => fixture(`nifti/${name}`));
-  let opened = 0;
-  for (let round = 0; round < count; round++) {
-    let bytes: Uint8Array = plain[round % plain.length];
-    for (let i = 0; i <= rng.below(3); i++) bytes = pick(rng, CHANGES)(rng, Uint8Array.from(bytes));
-    const packed = pick(rng, PACKINGS)(rng, bytes);
-    try {
-      if (withinMs(1000, packed)) opened++;
-    } catch (cause) {
-      throw new Error(`Input ${round}: ${Buffer.from(packed).toString("base64")}`, { cause });
-    }
-  }
-  // Were it none or all, the mutations would test nothing.
-  expect(opened / count).toBeGreaterThan(0.1);
-  expect(opened / count).toBeLessThan(0.7);
+mutations("NIfTI", {
+  draw: (rng, round) => pick(rng, PACKINGS)(rng, mutate(rng, plain[round % plain.length], CHANGES)),
+  read: requireVolume,
+  readShare: [0.1, 0.7],
 });
