@@ -1,40 +1,44 @@
 /** Annotated images as an export takes them: which there are, and each with the labels that its journal gives. */
-import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { type Image, UsageError } from "../core/index.ts";
 import { onFile } from "../files/index.ts";
 import { colorOf, type DatasetCase, type Label, type Volume } from "../image/index.ts";
-import { countActions, ImageWork, NEW_PROJECT, readProjectFile, stemOf } from "../project/index.ts";
+import {
+  countActions,
+  filesAt,
+  folderOf,
+  type ImageFiles,
+  ImageWork,
+  NEW_PROJECT,
+  readProjectFile,
+  stemOf,
+} from "../project/index.ts";
+import { ImageCollection } from "../server/index.ts";
 
 /** An image or volume, its base name, and its labels. */
 export type Annotated = DatasetCase<Image | Volume>;
 
 /** One that is found, and not read yet. */
 export interface Found {
-  readonly path: string;
-  /** Base name */
+  readonly files: ImageFiles;
+  /** Base name of its file, or of the folder of its series */
   readonly name: string;
   /** An annotation has one label so far: the project's first. */
   readonly label: Label;
 }
-
-const IMAGE_NAME = /\.(png|jpe?g|tiff?|dcm|nii|nii\.gz|nrrd)$/i;
 
 /** @throws {UsageError} when a path leads to no annotated image, or two images would be written to the same file */
 export async function findAnnotated(paths: readonly string[]): Promise<Found[]> {
   const found = new Map<string, Found>();
   for (const path of paths) {
     const isFolder = (await onFile("read", path, () => stat(path))).isDirectory();
-    const names = isFolder ? await onFile("read", path, () => readdir(path)) : [];
-    const candidates = isFolder
-      ? names.filter((name) => IMAGE_NAME.test(name)).map((name) => join(path, name))
-      : [path];
     let annotated = 0;
-    for (const candidate of candidates.sort()) {
-      if ((await countActions(candidate)) === 0) continue;
-      const [{ value, name }] = ((await readProjectFile(dirname(candidate))) ?? NEW_PROJECT).labels;
-      const label = { value, name, color: colorOf(value) };
-      found.set(resolve(candidate), { path: candidate, name: basename(candidate), label });
+    for (const { files, name } of isFolder ? await imagesIn(path) : [{ files: filesAt(path), name: basename(path) }]) {
+      if ((await countActions(files)) === 0) continue;
+      const [{ value, name: labelName }] = ((await readProjectFile(folderOf(files))) ?? NEW_PROJECT).labels;
+      const label = { value, name: labelName, color: colorOf(value) };
+      found.set(files.paths.join("\0") + files.part, { files, name, label });
       annotated++;
     }
     if (annotated === 0)
@@ -49,9 +53,16 @@ export async function findAnnotated(paths: readonly string[]): Promise<Found[]> 
   return all;
 }
 
+/** The images of a folder and its DICOM series, as the app lists them. */
+export async function imagesIn(folder: string): Promise<Pick<Found, "files" | "name">[]> {
+  const images = new ImageCollection();
+  await images.addPath(folder);
+  return images.list().map(({ files, label }) => ({ files, name: basename(label) }));
+}
+
 /** @throws {TendrilError} when the image, or what lies beside it, cannot be read */
-export async function readAnnotated({ path, name, label }: Found): Promise<Annotated> {
-  const work = await ImageWork.open(path);
+export async function readAnnotated({ files, name, label }: Found): Promise<Annotated> {
+  const work = await ImageWork.open(files);
   try {
     const opened = await work.read();
     const source = opened.kind === "image" ? opened.image : opened.volume;

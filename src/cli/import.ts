@@ -1,17 +1,21 @@
 /** `tendril import IMAGE MASK [--label N|NAME]` */
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command } from "commander";
 import { UsageError } from "../core/index.ts";
-import { readLimited } from "../files/index.ts";
+import { onFile, readLimited } from "../files/index.ts";
 import { readLabelMap, targetOf } from "../image/index.ts";
 import {
+  filesAt,
   IMAGE_FILE_LIMIT,
+  type ImageFiles,
   ImageWork,
   importSentence,
   type OccurringLabel,
   occurringLabels,
   sha256,
 } from "../project/index.ts";
+import { imagesIn } from "./annotated.ts";
 
 interface Options {
   readonly label?: string;
@@ -28,14 +32,14 @@ that does not lie on the image is refused; one whose axes run in another order o
 export function importCommand(): Command {
   return new Command("import")
     .description("Make an existing mask the start of the work on an image.")
-    .argument("<image>", "the image or volume")
+    .argument("<image>", "the image or volume, or the folder of a DICOM series")
     .argument("<mask>", "a file with its mask")
     .option("--label <value or name>", "which label becomes inside; needed where the mask holds several")
     .option("--json", "print what was done as JSON", false)
     .addHelpText("after", HELP)
     .action(async (imagePath: string, maskPath: string, { label: wanted, json }: Options) => {
       const name = basename(maskPath);
-      const work = await ImageWork.open(imagePath);
+      const work = await ImageWork.open(await imageAt(imagePath));
       try {
         const opened = await work.read();
         const target = targetOf(basename(imagePath), opened.kind === "image" ? opened.image : opened.volume);
@@ -56,6 +60,18 @@ export function importCommand(): Command {
         await work.close();
       }
     });
+}
+
+/** @throws {UsageError} when a folder does not hold one image */
+async function imageAt(path: string): Promise<ImageFiles> {
+  if (!(await onFile("read", path, () => stat(path))).isDirectory()) return filesAt(path);
+  const images = await imagesIn(path);
+  if (images.length === 1) return images[0].files;
+  if (images.length === 0) throw new UsageError(`${path} holds no images.`);
+  const names = images.map(({ name }) => `  ${name}`).join("\n");
+  throw new UsageError(
+    `${path} holds ${images.length} images; name one of them, or the folder of one series:\n${names}`,
+  );
 }
 
 /** @throws {UsageError} listing the labels when none, or none of them, was chosen */
