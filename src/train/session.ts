@@ -35,7 +35,8 @@ export class Session {
   readonly task: Task;
   private readonly grid: Grid;
   private readonly maps: ImageMaps;
-  private readonly isBrush: boolean;
+  /** Whether its strokes are those of a brush, whose middle line may lie a little beside what it is to mark. */
+  readonly isBrush: boolean;
   private readonly inside: Uint8Array;
   private readonly outside: Uint8Array;
   private segmented: Uint8Array;
