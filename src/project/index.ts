@@ -1,5 +1,5 @@
 /** The annotator's work on disk. Node only; the page imports `annotation.ts` alone, which is pure. */
-export { type ActionGrid, parseAction } from "./action-schema.ts";
+export { parseAction } from "./action-schema.ts";
 export * from "./annotation.ts";
 export * from "./dicom-folder.ts";
 export * from "./doubt.ts";
