@@ -44,7 +44,7 @@ test("JSON holds every annotation and every measure by data set and overall, wit
   const { code, stdout, stderr } = await evaluate("-k", "4", "--single", "--blank", "--json");
   expect([code, stderr]).toEqual([
     0,
-    "left out: second/masks/organ/c__0.png is a text file, which is not opened here. Open the image itself, saved as PNG.\n",
+    "left out: second/masks/organ/c__0.png is a text file, which is not opened here. Open the image itself.\n",
   ]);
   const report = JSON.parse(stdout);
   const names = report.settings.map(({ name }: { name: string }) => name);

@@ -71,7 +71,7 @@ describe("another kind of file is named, with what to do", () => {
     ["JPEG", start("\xff\xd8\xff\xe0"), /is a JPEG image, .* Save it as PNG/],
     ["TIFF, little-endian", start("II*\0"), /is a TIFF image/],
     ["TIFF, big-endian", start("MM\0*"), /is a TIFF image/],
-    ["DICOM", start("DICM", 128), /is a DICOM file, .* Save the slice/],
+    ["DICOM", start("DICM", 128), /is a DICOM file, .* Save it as NIfTI/],
     ["NIfTI", start("n+1\0", 344), /is a NIfTI volume/],
     ["gzip", start("\x1f\x8b\x08"), /is a gzip file, such as a compressed NIfTI volume/],
     ["GIF", start("GIF89a"), /is a GIF image/],
