@@ -31,6 +31,7 @@ interface Options {
   readonly resume: boolean;
   readonly seed?: number;
   readonly threads: number;
+  readonly workers: number;
   readonly data?: string;
   readonly from?: string;
   readonly json: boolean;
@@ -48,6 +49,12 @@ export function trainCommand(): Command {
       "processor threads, on which the last bit of a sum depends; 0 lets the engine choose",
       wholeNumber(0),
       0,
+    )
+    .option(
+      "--workers <number>",
+      "threads beside these that make a general model's samples, which are the same for any number",
+      wholeNumber(1),
+      1,
     )
     .option(
       "--data <folder>",
@@ -76,6 +83,7 @@ export function trainCommand(): Command {
           ...(from ? { from } : {}),
           folder,
           runtime,
+          workers: options.workers,
           resume: options.resume,
           signal: interrupt.signal,
           onStart: progress.start,

@@ -40,7 +40,9 @@ export function largestComponent(mask: Uint8Array, grid: Grid): Uint8Array {
   const { labels, sizes } = components(mask, grid);
   // No spread: a large noisy mask has more components than a call can have arguments.
   const largest = sizes.indexOf(sizes.reduce((most, size) => Math.max(most, size), 0)) + 1;
-  return mask.map((_, i) => Number(largest > 0 && labels[i] === largest));
+  const out = new Uint8Array(mask.length);
+  if (largest > 0) for (let i = 0; i < out.length; i++) out[i] = labels[i] === largest ? 1 : 0;
+  return out;
 }
 
 /**
@@ -48,7 +50,8 @@ export function largestComponent(mask: Uint8Array, grid: Grid): Uint8Array {
  * Exact, by lower envelopes of parabolas (Felzenszwalb and Huttenlocher 2012).
  */
 export function distanceTo(mask: Uint8Array, { width, height }: Grid): Float64Array {
-  const squared = Float64Array.from(mask, (value) => (value ? 0 : Number.POSITIVE_INFINITY));
+  const squared = new Float64Array(mask.length);
+  for (let i = 0; i < mask.length; i++) squared[i] = mask[i] ? 0 : Number.POSITIVE_INFINITY;
   const longest = Math.max(width, height);
   const line = new Float64Array(longest);
   const envelope = { at: new Int32Array(longest), from: new Float64Array(longest + 1) };
@@ -64,7 +67,8 @@ export function distanceTo(mask: Uint8Array, { width, height }: Grid): Float64Ar
       squared[y * width + x] = value;
     });
   }
-  return squared.map(Math.sqrt);
+  for (let i = 0; i < squared.length; i++) squared[i] = Math.sqrt(squared[i]);
+  return squared;
 }
 
 /** Calls `put` with min over j of (i - j)^2 + f[j], for each i. */
@@ -157,10 +161,15 @@ function farthestPath(skeleton: Uint8Array, { width, height }: Grid, start: numb
 function thinned(region: Uint8Array, { width, height }: Grid): Uint8Array {
   const w = width + 2;
   const padded = new Uint8Array(w * (height + 2));
-  for (let i = 0; i < region.length; i++) padded[(Math.floor(i / width) + 1) * w + (i % width) + 1] = region[i] ? 1 : 0;
+  let left: number[] = [];
+  for (let i = 0; i < region.length; i++) {
+    if (!region[i]) continue;
+    const at = (Math.floor(i / width) + 1) * w + (i % width) + 1;
+    padded[at] = 1;
+    left.push(at);
+  }
   // Clockwise from the pixel above.
   const around = [-w, -w + 1, 1, w + 1, w, w - 1, -1, -w - 1];
-  let left = [...padded.keys()].filter((i) => padded[i] === 1);
   for (let before = -1; before !== left.length; ) {
     before = left.length;
     for (const pass of [0, 1]) {

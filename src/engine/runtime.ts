@@ -58,7 +58,7 @@ export function wrapSession(session: OrtSession, makeTensor: (data: Float32Array
     async run(inputs) {
       for (const { name, shape } of session.inputMetadata) requireShape(name, inputs[name]?.shape, shape);
       const feeds: Record<string, OrtTensor> = {};
-      for (const [name, { data, shape }] of Object.entries(inputs)) feeds[name] = makeTensor(data, shape);
+      for (const [name, { data, shape }] of Object.entries(inputs)) feeds[name] = makeTensor(unshared(data), shape);
       const results = await session.run(feeds).catch((cause: unknown) => {
         throw new EngineError(`The engine could not run the model: ${firstLine(cause)}`, { cause });
       });
@@ -71,6 +71,11 @@ export function wrapSession(session: OrtSession, makeTensor: (data: Float32Array
     },
     close: () => session.release(),
   };
+}
+
+/** The runtimes refuse memory that threads share. */
+function unshared(data: Float32Array): Float32Array {
+  return data.buffer instanceof ArrayBuffer ? data : data.slice();
 }
 
 /** The runtime would name an index and leave out the rest. */

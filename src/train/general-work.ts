@@ -1,4 +1,4 @@
-/** The general model's training: simulated annotations of real and painted images, streamed from a worker. */
+/** The general model's training: simulated annotations of real and painted images, streamed from worker threads. */
 import { createHash } from "node:crypto";
 import type { Rng } from "../core/index.ts";
 import { compileTraining, type HostTensor } from "../engine/index.ts";
@@ -20,11 +20,15 @@ export interface GeneralData {
   readonly projection: ReadonlyMap<string, NamedTensor>;
 }
 
-/** @param rng  the run's root generator */
+/**
+ * @param rng      the run's root generator
+ * @param workers  threads that make samples
+ */
 export function generalWork(
   config: GeneralConfig,
   rng: Rng,
   { images, features, regions, projection }: GeneralData,
+  workers: number,
 ): TrainingWork {
   const { batch: count, model: shape, data } = config;
   const { leaveOut: _, imagesPerDataset: __, ...shares } = data;
@@ -39,7 +43,7 @@ export function generalWork(
     dataSha256: hashOf(images),
     cycle: CYCLE,
     async batch(step) {
-      stream ??= new SampleStream(order, rng.at("samples"), step);
+      stream ??= new SampleStream(order, rng.at("samples"), step, workers);
       const batch = await stream.batch(step);
       const noise = rng.at("noise").at(step);
       const { latent, features: channels } = shape;

@@ -47,6 +47,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** What a general run trains on; the disks are made by the run itself. */
   readonly data?: GeneralData;
+  /** Threads that make a general run's samples (default 1); they change none of them. */
+  readonly workers?: number;
   /** The model that the configuration's `from` names. */
   readonly from?: Model;
   /** Where the run begins: 0, or the step of the checkpoint. */
@@ -129,7 +131,7 @@ export async function train(config: TrainingConfig, options: RunOptions): Promis
 function workOf(config: TrainingConfig, rng: Rng, options: RunOptions): TrainingWork {
   if (config.kind === "paper") return paperWork(config, rng);
   if (config.kind === "disks") return disksWork(config, rng);
-  return generalWork(config, rng, requireData(options));
+  return generalWork(config, rng, requireData(options), options.workers ?? 1);
 }
 
 function firstState(config: TrainingConfig, model: TrainingModel, rng: Rng, { from }: RunOptions): TrainingState {

@@ -1,7 +1,6 @@
-/** The data worker of the general model's training: makes batches of simulated annotations while the engine computes. */
+/** A data worker of the general model's training: makes its part of each batch of simulated annotations while the engine computes. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Rng, type RngState } from "../core/index.ts";
-import { PLANES } from "../model/index.ts";
 import type { AnnotatedImages } from "./annotated-images.ts";
 import { FeatureStore, type StoredFeatures } from "./feature-store.ts";
 import type { FoundRegions } from "./region-cache.ts";
@@ -13,8 +12,12 @@ export interface WorkerOrder {
   readonly features: StoredFeatures | null;
   readonly regions: FoundRegions | null;
   readonly tasks: TaskOptions;
+  /** The sessions of a batch that it makes: `count` from `first` on. What a session is depends on its number alone. */
+  readonly first: number;
   readonly count: number;
   readonly generator: RngState;
+  /** One for each stream; it is filled again once its batch has been answered. */
+  readonly batches: readonly SharedBatch[];
 }
 
 /** A batch is the `round`-th of its session; from the second on `answers` is what the model answered to the one before. */
@@ -26,21 +29,29 @@ export interface BatchOrder {
   readonly answers?: Answers;
 }
 
-/** What the model answered to a batch, [N, 1, S, S] each: `shown` for z = 0, `picked` the best of its draws. */
+/** What the model answered to the sessions asked for, [N, 1, S, S] each: `shown` for z = 0, `picked` the best of its draws. */
 export interface Answers {
   readonly shown: Float32Array;
   readonly picked: Float32Array;
 }
 
-export interface SampleBatch {
+/** A batch of N sessions in memory that all workers share. */
+export interface SharedBatch {
+  /** [N, P, S, S] */
+  readonly planes: Float32Array<SharedArrayBuffer>;
+  /** [N, F, S/2, S/2], zeros where a session has none */
+  readonly features: Float32Array<SharedArrayBuffer>;
+  /** [N, 1, S, S] each */
+  readonly ym: Float32Array<SharedArrayBuffer>;
+  readonly ys: Float32Array<SharedArrayBuffer>;
+}
+
+/** Says that the worker's part of a batch is made. */
+export interface PartMade {
   readonly step: number;
+  /** Number of its first session. */
+  readonly first: number;
   readonly names: readonly string[];
-  readonly planes: Float32Array<ArrayBuffer>;
-  readonly features: Float32Array<ArrayBuffer>;
-  readonly ym: Float32Array<ArrayBuffer>;
-  readonly ys: Float32Array<ArrayBuffer>;
-  /** Milliseconds that making it took. */
-  readonly took: number;
 }
 
 const order: WorkerOrder = workerData;
@@ -55,33 +66,24 @@ const source = new TaskSource(
 const running = new Map<number, Session[]>();
 
 parentPort!.on("message", (asked: BatchOrder) => {
-  const started = performance.now();
   const sessions = sessionsOf(asked);
-  const channels = order.features?.channels ?? 0;
-  const batch = {
-    planes: new Float32Array(order.count * PLANES.length * area),
-    features: new Float32Array((order.count * channels * area) / 4),
-    ym: new Float32Array(order.count * area),
-    ys: new Float32Array(order.count * area),
-  };
-  for (const [n, session] of sessions.entries()) {
-    session.write(batch.planes, batch.ym, batch.ys, n);
-    if (session.task.features) batch.features.set(session.task.features, (n * channels * area) / 4);
+  const { planes, features, ym, ys } = order.batches[asked.stream];
+  const each = ((order.features?.channels ?? 0) * area) / 4;
+  for (const [k, session] of sessions.entries()) {
+    const n = order.first + k;
+    session.write(planes, ym, ys, n);
+    if (session.task.features) features.set(session.task.features, n * each);
+    else features.fill(0, n * each, (n + 1) * each);
   }
-  const made: SampleBatch = {
-    step: asked.step,
-    names: sessions.map(({ task }) => task.name),
-    ...batch,
-    took: performance.now() - started,
-  };
-  parentPort!.postMessage(made, [batch.planes.buffer, batch.features.buffer, batch.ym.buffer, batch.ys.buffer]);
+  const made: PartMade = { step: asked.step, first: order.first, names: sessions.map(({ task }) => task.name) };
+  parentPort!.postMessage(made);
 });
 
 function sessionsOf({ stream, session, round, answers }: BatchOrder): Session[] {
   const own = rng.at(stream).at(session);
   if (round === 0) {
     const begun = Array.from({ length: order.count }, (_, n) => {
-      const mine = own.at(n);
+      const mine = own.at(order.first + n);
       return new Session(mine.at("session"), source.draw(mine.at("task"), order.tasks), size);
     });
     running.set(stream, begun);
@@ -89,7 +91,7 @@ function sessionsOf({ stream, session, round, answers }: BatchOrder): Session[] 
   }
   const sessions = running.get(stream)!;
   for (const [n, one] of sessions.entries())
-    one.correct(own.at(n).at(`round ${round}`), part(answers!.shown, n), part(answers!.picked, n));
+    one.correct(own.at(order.first + n).at(`round ${round}`), part(answers!.shown, n), part(answers!.picked, n));
   return sessions;
 }
 

@@ -50,8 +50,8 @@ const newest = (folder: string) => {
     : "";
 };
 
-test("the same configuration and data give the same bytes again", async () => {
-  const { code, stderr } = await tendril(train(join(place, "again")));
+test("the same configuration and data give the same bytes again, however many threads make the samples", async () => {
+  const { code, stderr } = await tendril(train(join(place, "again"), "--workers", "3"));
   expect(code, stderr).toBe(0);
   expect(await resultOf(join(place, "again"))).toEqual(straight);
 }, 300_000);
@@ -65,7 +65,7 @@ test("a run that is killed again and again ends with the same bytes as one that 
     const wait = kill === 0 ? 0 : rng.between(0, 400);
     let isDue = false;
     const { signal, code } = await tendril(train(folder, "--resume"), (child, stderr) => {
-      if (isDue || !stderr.includes("/16")) return;
+      if (isDue || !stderr.includes("/48")) return;
       isDue = true;
       setTimeout(() => child.kill("SIGKILL"), wait);
     });
@@ -82,12 +82,12 @@ test("a run that is killed again and again ends with the same bytes as one that 
 test("an interrupted run stops between two cycles of sessions, and goes on to the same bytes", async () => {
   const folder = join(place, "interrupted");
   const interrupted = await tendril(train(folder), (child, stderr) => {
-    if (stderr.includes("0/16") && !child.killed) child.kill("SIGINT");
+    if (stderr.includes("0/48") && !child.killed) child.kill("SIGINT");
   });
   expect(interrupted.code, interrupted.stderr).toBe(130);
-  expect(interrupted.stderr).toMatch(/Stopped at step [08] of 16; go on with --resume\.\n$/);
-  const said = /Stopped at step (\d)/.exec(interrupted.stderr)?.[1];
-  expect(newest(folder)).toBe(said === "0" ? "" : "step-00000008");
+  expect(interrupted.stderr).toMatch(/Stopped at step (0|24) of 48; go on with --resume\.\n$/);
+  const said = /Stopped at step (\d+)/.exec(interrupted.stderr)?.[1];
+  expect(newest(folder)).toBe(said === "0" ? "" : "step-00000024");
   const { code, stderr } = await tendril(train(folder, "--resume"));
   expect(code, stderr).toBe(0);
   const result = await resultOf(folder);
@@ -124,7 +124,7 @@ test("a model of another shape is refused as a beginning", async () => {
 
 test("the model's card says what it was trained on and how, and its folder holds the networks that propose", async () => {
   const { card, weights } = await readModelFolder(join(place, "straight", "model"));
-  expect(card).toMatchObject({ kind: "general", name: "tiny-general", steps: 16, config: TINY_GENERAL });
+  expect(card).toMatchObject({ kind: "general", name: "tiny-general", steps: 48, config: TINY_GENERAL });
   expect(card.dataSha256).toMatch(/^[0-9a-f]{64}$/);
   expect([...weights.values()].every((values) => values.every(Number.isFinite))).toBe(true);
   expect(

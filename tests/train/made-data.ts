@@ -15,9 +15,9 @@ export const TINY_GENERAL: GeneralConfig = {
   ...TINY,
   name: "tiny-general",
   kind: "general",
-  steps: 16,
+  steps: 48,
   batch: 2,
-  checkpointEvery: 8,
+  checkpointEvery: 24,
   data: {
     leaveOut: [],
     imagesPerDataset: null,
