@@ -8,6 +8,7 @@ import { grayScaleOf, planesOf, previewNifti, sliceImage } from "../image/index.
 import { type Action, type Change, type Mark, strokeDelta } from "../project/annotation.ts";
 import type { Api, ImageList, Session } from "./api.ts";
 import type { Asker } from "./asker.ts";
+import { createDropWork } from "./drop-work.ts";
 import { type DroppedFile, uploadsOf } from "./dropped-files.ts";
 import type { Learner } from "./learner.ts";
 import { createMaskWork } from "./mask-work.ts";
@@ -420,6 +421,11 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     undo: () => stepBack("undo"),
   });
 
+  const drops = createDropWork({
+    ...{ reader, openImage, isReadOnly, addFiles, setMessage },
+    openMask: masks.openMask,
+  });
+
   return {
     settings,
     list,
@@ -454,6 +460,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     step,
     addFiles,
     ...masks,
+    ...drops,
     stroke,
     undo: () => stepBack("undo"),
     redo: () => stepBack("redo"),
