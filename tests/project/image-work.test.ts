@@ -75,7 +75,7 @@ test("of a volume neither the mask nor the statistics of another program are rep
 
 test("two images of a folder whose names differ in their endings alone have a journal and a mask each", async () => {
   const { folder, image } = await folderWithImage("a.png");
-  const other = join(folder, "a.PNG");
+  const other = join(folder, "a.jpg");
   await writeFile(other, imageBytes(GRID, 2));
   const { actions } = session(5, 9);
   const draw = async (path: string, count: number) => {
@@ -86,7 +86,7 @@ test("two images of a folder whose names differ in their endings alone have a jo
     return mask;
   };
   expect(await draw(image, 4)).toBe("labels/a_seg.png");
-  expect(await draw(other, 6)).toBe("labels/a.PNG_seg.png");
+  expect(await draw(other, 6)).toBe("labels/a.jpg_seg.png");
   expect([await countActions(image), await countActions(other)]).toEqual([4, 6]);
   // The second keeps its journal when the first is gone, and the first's is taken for nobody else's.
   await rm(image);
