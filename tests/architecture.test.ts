@@ -114,8 +114,8 @@ const PUBLIC: Readonly<Record<string, string>> = {
     decodeDicom decodeDicomSeg decodeFiles decodeImage decodeJpeg decodeNifti decodeNrrd decodeTiff decodeValues
     encodeCoco encodeDcmqiMetadata encodeDicomSeg encodeImagePng encodeLabels encodeMaskPng encodeNiftiImage
     encodeNiftiLabels encodePicture encodeSegNrrd endingOf grayScaleOf gridOf isGzip labelMapOf listDicom
-    looksLikeDicom nameFormat niftiHeaderOf niftiSize nnunetCases nnunetDataset nnunetIndex orientationOf pixelOf
-    planesOf previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf`,
+    looksLikeDicom looksLikeDicomSeg nameFormat niftiHeaderOf niftiSize nnunetCases nnunetDataset nnunetIndex orientationOf
+    pixelOf planesOf previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround brushIn changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap sureOf unionOf`,

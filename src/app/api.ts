@@ -95,8 +95,9 @@ export class Api {
     return (await this.json("POST", `${pathOf(id)}/actions`, saved, { tab: this.tab, after, actions })).saved;
   }
 
-  export(id: string): Promise<{ path: string; inside: number }> {
-    return this.json("POST", `${pathOf(id)}/export`, exported, { tab: this.tab });
+  /** @param isReplacing  whether a file that another program wrote in the mask's place gives way; else it is refused as "not-ours" */
+  export(id: string, isReplacing: boolean): Promise<{ path: string; inside: number }> {
+    return this.json("POST", `${pathOf(id)}/export`, exported, { tab: this.tab, replace: isReplacing });
   }
 
   async mask(id: string): Promise<Blob> {

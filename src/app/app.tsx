@@ -1,6 +1,7 @@
 /** The page: strips, image, gallery, and what is shown when there is no image. */
 import { createSignal, Match, onCleanup, onMount, Show, Switch } from "solid-js";
 import { StatusLine, ToolStrip, TopBar } from "./bars.tsx";
+import { DropChoice } from "./drop-choice.tsx";
 import { filesOf } from "./dropped-files.ts";
 import { Gallery } from "./gallery.tsx";
 import { createHand } from "./hand.ts";
@@ -64,6 +65,15 @@ export function App({ store }: { readonly store: Store }) {
       <StatusLine store={store} hand={hand} />
       <KeySheet store={store} />
       <MaskLabels store={store} />
+      <DropChoice store={store} />
+      <Show when={isDropping() && store.openImage()}>
+        {(open) => (
+          <div class="drop-zone over">
+            <p class="lead">Drop images or a folder to open them.</p>
+            <p>{`A mask of ${open().name} becomes its start.`}</p>
+          </div>
+        )}
+      </Show>
       <p class="unseen" aria-live="polite">
         {store.announcement()}
       </p>
@@ -139,7 +149,7 @@ function listenToDrops(store: Store, setDropping: (isDropping: boolean) => void)
   const drop = async (event: DragEvent) => {
     event.preventDefault();
     setDropping(false);
-    if (event.dataTransfer) await store.addFiles(await filesOf(event.dataTransfer));
+    if (event.dataTransfer) await store.drop(await filesOf(event.dataTransfer));
   };
   window.addEventListener("dragover", over);
   window.addEventListener("dragleave", leave);

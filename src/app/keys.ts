@@ -259,6 +259,11 @@ export const ACTIONS = {
     run: ({ store }) => void store.exportMask(),
   },
   openFiles: { group: "File and help", keys: ["Ctrl+O"], label: "Open images", run: (page) => page.chooseFiles() },
+  dropFiles: {
+    group: "File and help",
+    keys: ["drop files"],
+    label: "Open images; a mask of the open image becomes its start",
+  },
   openMask: {
     group: "File and help",
     keys: ["M"],

@@ -6,8 +6,9 @@ import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
 import { grayScaleOf, planesOf, previewNifti, sliceImage } from "../image/index.ts";
 import { type Action, type Change, type Mark, strokeDelta } from "../project/annotation.ts";
-import type { Api, ImageList, Session } from "./api.ts";
+import { type Api, ApiError, type ImageList, type Session } from "./api.ts";
 import type { Asker } from "./asker.ts";
+import { createDropWork } from "./drop-work.ts";
 import { type DroppedFile, uploadsOf } from "./dropped-files.ts";
 import type { Learner } from "./learner.ts";
 import { createMaskWork } from "./mask-work.ts";
@@ -337,18 +338,26 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     announce(`${kind === "undo" ? "Undid" : "Redid"} ${nameOf(change)}.`);
   }
 
-  async function exportMask(): Promise<void> {
+  async function exportMask(isReplacing = false): Promise<void> {
     const opened = openImage();
     if (!opened) return;
     try {
       if (sync && sync.unsaved > 0) await sync.settled();
-      const { path, inside } = await api.export(opened.id);
+      const { path, inside } = await api.export(opened.id, isReplacing);
       const text = `Exported ${path}: ${inside.toLocaleString("en")} ${opened.volume ? "voxels" : "pixels"} inside.`;
       const name = path.split("/").at(-1)!;
       setMessage({ tone: "note", text, button: { label: "Download a copy", run: () => void download(opened, name) } });
       announce(text);
     } catch (error) {
-      setMessage({ tone: "warning", text: `Not exported. ${sentenceOf(error)}` });
+      const isTaken = error instanceof ApiError && error.code === "not-ours";
+      const replace = () => {
+        if (openImage() === opened) void exportMask(true);
+      };
+      setMessage({
+        tone: "warning",
+        text: `Not exported. ${sentenceOf(error)}`,
+        ...(isTaken && { button: { label: "Replace it", run: replace } }),
+      });
     }
   }
 
@@ -420,6 +429,11 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     undo: () => stepBack("undo"),
   });
 
+  const drops = createDropWork({
+    ...{ reader, openImage, isReadOnly, addFiles, setMessage },
+    openMask: masks.openMask,
+  });
+
   return {
     settings,
     list,
@@ -454,6 +468,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     step,
     addFiles,
     ...masks,
+    ...drops,
     stroke,
     undo: () => stepBack("undo"),
     redo: () => stepBack("redo"),

@@ -77,8 +77,9 @@ export async function readAnnotated({ files, name, label }: Found): Promise<Anno
 function requireOwnNames(images: readonly Found[]): void {
   const names = images.map(({ name }) => stemOf(name).toLowerCase());
   const twice = names.findIndex((name, i) => names.indexOf(name) < i);
-  if (twice >= 0)
-    throw new UsageError(
-      `Two images are called ${images[twice].name}. Export their folders one by one, or rename one.`,
-    );
+  if (twice < 0) return;
+  const pair = [images[names.indexOf(names[twice])].name, images[twice].name];
+  throw new UsageError(
+    `Two images, ${pair.join(" and ")}, would be written under one name. Export them one by one, or rename one.`,
+  );
 }

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { type Image, TendrilError } from "../core/index.ts";
 import { readLimited } from "../files/index.ts";
 import {
+  CT_WINDOWS,
   decodeAny,
   ImageFormatError,
   nameFormat,
@@ -22,17 +23,26 @@ Prints for each file its format, size in pixels or voxels, spacing in mm, orient
 S or I), the matrix from voxels to patient in mm (RAS), the type and range of what is stored, windows, what else was noticed, and every
 field of a NIfTI header with its place in bytes. A refused file is printed with the reason and, where there is one, the place.
 
-Header fields are printed as they stand and may hold names. Exit code 1 when a file is refused.`;
+Texts of a header may hold names: how long they are is printed, and with --texts what they say. Exit code 1 when a file is refused.`;
+
+/** Texts that say how a file is laid out, and nothing else. */
+const LAYOUT_TEXTS = ["magic", "regular"];
+/** Names of windows that are Tendril's own; a file's are texts of its header. */
+const OWN_WINDOW = new RegExp(`^(${CT_WINDOWS.map(({ name }) => name).join("|")}|file|window( \\d+)?)$`);
 
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("Say what a file says about itself, or why it cannot be opened.")
     .argument("<files...>", "images and volumes")
+    .option("--texts", "print the texts of headers as well", false)
     .option("--json", 'print {"files": [...]} instead of text', false)
     .addHelpText("after", HELP)
-    .action(async (paths: readonly string[], { json }: { readonly json: boolean }) => {
+    .action(async (paths: readonly string[], { json, texts }: { readonly json: boolean; readonly texts: boolean }) => {
       const reports = [];
-      for (const path of paths) reports.push(await inspect(path));
+      for (const path of paths) {
+        const report = await inspect(path);
+        reports.push(texts ? report : withoutTexts(report));
+      }
       if (json) console.log(JSON.stringify({ files: reports }));
       else console.log(reports.map(asText).join("\n\n"));
       if (reports.some(({ error }) => error)) process.exitCode = 1;
@@ -50,7 +60,10 @@ interface Report {
 interface HeaderLine {
   readonly name: string;
   readonly offset: number;
-  readonly value: string | readonly number[];
+  /** Left out of a text that is not printed */
+  readonly value?: string | readonly number[];
+  /** Of that text */
+  readonly characters?: number;
 }
 
 /** Smallest and largest */
@@ -97,7 +110,7 @@ async function inspect(path: string): Promise<Report> {
     const opened = await decodeAny(bytes, file);
     return {
       file,
-      found: opened.kind === "image" ? ofImage(opened.image, bytes) : ofVolume(opened.volume, file),
+      found: opened.kind === "image" ? ofImage(opened.image, bytes) : ofVolume(opened.volume, file, bytes),
       ...header,
     };
   } catch (error) {
@@ -107,11 +120,27 @@ async function inspect(path: string): Promise<Report> {
   }
 }
 
-function ofImage({ width, height, data }: Image, bytes: Uint8Array): Found {
-  return { format: nameFormat(bytes)?.name.split(" ")[1] ?? "PNG", size: [width, height], ...ofStored(data) };
+function withoutTexts({ found, header, ...report }: Report): Report {
+  const volume = found?.volume;
+  const windows = volume?.windows.map((one) => ({ ...one, name: OWN_WINDOW.test(one.name) ? one.name : "window" }));
+  return {
+    ...report,
+    ...(found && { found: { ...found, ...(volume && windows && { volume: { ...volume, windows } }) } }),
+    ...(header && { header: header.map(withoutText) }),
+  };
 }
 
-function ofVolume(volume: Volume, file: string): Found {
+function withoutText(line: HeaderLine): HeaderLine {
+  const { name, offset, value } = line;
+  if (typeof value !== "string" || value === "" || LAYOUT_TEXTS.includes(name)) return line;
+  return { name, offset, characters: value.length };
+}
+
+function ofImage({ width, height, data }: Image, bytes: Uint8Array): Found {
+  return { format: formatName(bytes), size: [width, height], ...ofStored(data) };
+}
+
+function ofVolume(volume: Volume, file: string, bytes: Uint8Array): Found {
   const { size, data, slope, intercept, toWorld, modality, windows, notes } = volume;
   const { letters, tiltDegrees, isOblique } = orientationOf(toWorld);
   const found = ofStored(data);
@@ -119,17 +148,22 @@ function ofVolume(volume: Volume, file: string): Found {
   const intensities: Range | null = found.stored && [Math.min(...ends), Math.max(...ends)];
   const placed = { spacing: spacingOf(volume), orientation: letters, isOblique, tiltDegrees, toWorld };
   return {
-    format: formatOf(volume, file),
+    format: formatOf(volume, file, bytes),
     size,
     ...found,
     volume: { ...placed, slope, intercept, intensities, modality, windows, notes },
   };
 }
 
-function formatOf({ origin }: Volume, file: string): string {
-  if (origin.kind !== "nifti") return origin.kind === "dicom" ? "DICOM" : "volume";
+function formatOf({ origin }: Volume, file: string, bytes: Uint8Array): string {
+  if (origin.kind !== "nifti") return origin.kind === "dicom" ? "DICOM" : formatName(bytes);
   const { layout, isLittle } = niftiHeaderOf(origin.header, file)!;
   return `NIfTI-${layout.version}, ${isLittle ? "little" : "big"}-endian${origin.isCompressed ? ", gzip" : ""}`;
+}
+
+/** "TIFF" of "a TIFF image". */
+function formatName(bytes: Uint8Array): string {
+  return nameFormat(bytes)?.name.split(" ")[1] ?? "PNG";
 }
 
 function ofStored(data: VoxelData): Pick<Found, "type" | "stored" | "notFinite"> {
@@ -149,7 +183,10 @@ function asText({ file, error, found, header = [] }: Report): string {
     ...(error ? [["refused", error.message], ...(error.offset === null ? [] : [["at byte", `${error.offset}`]])] : []),
     ...(found ? factsOf(found) : []),
   ];
-  const fields = header.map(({ name, offset, value }) => [`byte ${offset}`, name, shown(value)]);
+  const fields = header.map(({ name, offset, value, characters }) => [
+    ...[`byte ${offset}`, name],
+    value === undefined ? `(${characters} characters)` : shown(value),
+  ]);
   return [
     file,
     indented(aligned(facts)),

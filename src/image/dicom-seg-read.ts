@@ -5,6 +5,7 @@
  * within 0.001 mm. A segmentation that lies elsewhere is refused: nothing is moved or resampled to make it fit.
  */
 import { claim } from "./bytes.ts";
+import { looksLikeDicom } from "./dicom-scan.ts";
 import { colorOf } from "./dicom-seg-color.ts";
 import { type Keyword, LABEL_MAP_CLASS, SEGMENTATION_CLASS } from "./dicom-seg-dictionary.ts";
 import { type DataSet, readDicomFile } from "./dicom-seg-elements.ts";
@@ -13,6 +14,9 @@ import { cleanText, type DicomCode, type DicomSegment, isCode, TISSUE } from "./
 import { COSINE_TOLERANCE, isNear, isUid, PLACE_TOLERANCE, type SegSource, sourceOf } from "./dicom-seg-source.ts";
 import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 import type { Volume } from "./volume.ts";
+
+/** Of both kinds of segmentation, as it stands in a file's first elements. */
+const CLASS = /1\.2\.840\.10008\.5\.1\.4\.1\.1\.66\.[47](?![\d.])/;
 
 export interface DecodedSeg {
   /** [k, j, i] on the volume; a voxel has the number of its segment, 0 outside */
@@ -34,6 +38,11 @@ interface Names {
   /** Base names, for errors */
   readonly source: string;
   readonly image: string;
+}
+
+/** Whether a file that begins with these bytes is a DICOM Segmentation, of a kind that is read or not. 1,024 bytes tell. */
+export function looksLikeDicomSeg(start: Uint8Array): boolean {
+  return looksLikeDicom(start) && CLASS.test(new TextDecoder("latin1").decode(start));
 }
 
 /**

@@ -12,7 +12,7 @@ export {
 } from "./dicom.ts";
 export { type DicomSegFile, type DicomSegIds, type DicomSegInput, encodeDicomSeg } from "./dicom-seg.ts";
 export { encodeDcmqiMetadata } from "./dicom-seg-dcmqi.ts";
-export { type DecodedSeg, decodeDicomSeg } from "./dicom-seg-read.ts";
+export { type DecodedSeg, decodeDicomSeg, looksLikeDicomSeg } from "./dicom-seg-read.ts";
 export type { DicomCode, DicomSegment } from "./dicom-seg-segment.ts";
 export { type DicomSegCode, DicomSegError } from "./dicom-seg-source.ts";
 export * from "./encode.ts";

@@ -1,6 +1,7 @@
 /**
  * An existing mask on the grid of the image that it is loaded for: pixel values of a PNG, objects of a COCO file, voxels of a volume (NIfTI, NRRD, with the names
- * that Slicer keeps beside them), segments of a DICOM Segmentation. A mask that does not lie on the image is refused; nothing is moved or resampled to make it fit.
+ * that Slicer keeps beside them), segments of a DICOM Segmentation. A mask that does not lie on the image is refused; nothing is
+ * moved or resampled to make it fit. One that was cut out of the image is put back in its place.
  */
 import type { Image } from "../core/index.ts";
 import { decodeValues } from "./decode.ts";
@@ -9,7 +10,7 @@ import { decodeSegOn } from "./dicom-seg-read.ts";
 import { DicomSegError, type SegSource, sourceOf } from "./dicom-seg-source.ts";
 import { type ImageFormatCode, ImageFormatError } from "./errors.ts";
 import { colorOf, type Label, type LabelMap, oneLine } from "./labels.ts";
-import { differenceOf, latticeOn } from "./labels-lattice.ts";
+import { differenceOf, type Lattice, latticeOn } from "./labels-lattice.ts";
 import { readCoco } from "./labels-read-coco.ts";
 import { decodeNifti } from "./nifti.ts";
 import { isNifti, readNiftiHeader } from "./nifti-header.ts";
@@ -89,19 +90,26 @@ export function readLabelMap(bytes: Uint8Array, source: string, target: MaskTarg
 }
 
 /**
- * A volume whose voxels are labels, in the image's order: its axes may run along the image's in another order or direction.
+ * A volume whose voxels are labels, in the image's order: its axes may run along the image's in another order or direction, and it may be cut out of the image; what
+ * is around it is 0.
  *
  * @param known   labels whose names are kept with it
  * @throws {ImageFormatError} "other-grid" when it does not lie on the target, "unsupported" when a voxel is no whole number from 0 to 65535
  */
-export function labelMapOf(volume: Volume, source: string, target: MaskTarget, known: readonly Label[] = []): LabelMap {
+export function labelMapOf(
+  volume: Volume,
+  source: string,
+  target: MaskTarget,
+  known: readonly Label[] = [],
+): LoadedMask {
   const { slope, intercept, data } = volume;
-  const { first, steps } = placeOf(volume, source, target);
-  const [ni, nj, nk] = target.size;
-  const values = new Uint16Array(data.length);
-  let at = 0;
+  const { corner, size, first, steps } = placeOf(volume, source, target);
+  const [width, height, depth] = target.size;
+  const [ni, nj, nk] = size;
+  const values = new Uint16Array(width * height * depth);
   for (let k = 0; k < nk; k++)
-    for (let j = 0; j < nj; j++)
+    for (let j = 0; j < nj; j++) {
+      let at = ((corner[2] + k) * height + corner[1] + j) * width + corner[0];
       for (let i = 0, from = first + j * steps[1] + k * steps[2]; i < ni; i++, at++, from += steps[0]) {
         const value = slope * data[from] + intercept;
         if (!Number.isInteger(value) || value < 0 || value > VALUE_LIMIT)
@@ -112,17 +120,20 @@ export function labelMapOf(volume: Volume, source: string, target: MaskTarget, k
           );
         values[at] = value;
       }
-  return withLabels(values, target, known);
+    }
+  const map = withLabels(values, target, known);
+  if (values.length === data.length) return map;
+  return { ...map, notes: [`It covers ${size.join("×")} of the ${target.size.join("×")} voxels.`] };
 }
 
 /** Which of the mask's voxels is which of the target's. */
-function placeOf(volume: Volume, source: string, target: MaskTarget) {
+function placeOf(volume: Volume, source: string, target: MaskTarget): Lattice {
   const { size, toWorld } = target;
   const lattice = toWorld && latticeOn(volume, { size, toWorld });
   if (lattice) return lattice;
   requireSameSize(volume.size, source, target);
   if (toWorld) throw elsewhere(source, target, differenceOf(volume, { size, toWorld }));
-  return { first: 0, steps: [1, size[0], size[0] * size[1]] };
+  return { corner: [0, 0, 0], size, first: 0, steps: [1, size[0], size[0] * size[1]] };
 }
 
 /** Of a file with several volumes nobody can say which is the mask. */

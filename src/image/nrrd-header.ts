@@ -58,6 +58,16 @@ const HEADER_LIMIT = 2 ** 20;
 const LINE_FEED = 10;
 /** Axes that are places in space; others are colours, vectors, times. */
 const PLACE_KINDS = ["domain", "space", "???", "none"];
+/** What messages quote: numbers, and the words that the format's definition has for types, encodings, spaces, kinds and units. */
+const NUMBER = /^(\d+(e\d+)?|e|nan|inf)$/;
+const WORDS = new Set(
+  `raw txt text ascii hex gz gzip bz2 bzip2 little big block signed unsigned char short int long longlong uchar ushort uint ulonglong float double
+  right left anterior posterior superior inferior ras las lps rast last lpst scanner xyz 3d handed time domain space list point vector
+  covariant normal stub scalar complex color rgb hsv rgba quaternion symmetric matrix masked none mm cm m um s ms microns`.split(
+    /\s+/,
+  ),
+);
+const QUOTED_LENGTH = 80;
 const SAVE_AGAIN = 'Save it again as a plain volume, for instance with "Save As NRRD" in 3D Slicer.';
 
 function named(type: NrrdType, ...others: readonly string[]): Record<string, NrrdType> {
@@ -71,11 +81,7 @@ export function readNrrdHeader(bytes: Bytes): NrrdHeader {
   const { fields, keys, end } = readLines(bytes);
   const value = (name: string) => fields.get(name)?.toLowerCase();
   const bad = (name: string, needed: string) =>
-    bytes.refuse(
-      "bad-header",
-      0,
-      `has ${name}: ${fields.get(name) ?? "(missing)"}; ${needed}. Export the volume again.`,
-    );
+    bytes.refuse("bad-header", 0, `has ${name}: ${quoted(fields.get(name))}; ${needed}. Export the volume again.`);
   const unsupported = (what: string) =>
     bytes.refuse("unsupported", 0, `${what}, which this version does not read. ${SAVE_AGAIN}`);
 
@@ -84,7 +90,7 @@ export function readNrrdHeader(bytes: Bytes): NrrdHeader {
     throw value("type") === "block" ? unsupported("has voxels of type block") : bad("type", "an NRRD type is needed");
   const encoding = value("encoding");
   const isGzip = encoding === "gzip" || encoding === "gz";
-  if (!isGzip && encoding !== "raw") throw unsupported(`is encoded as ${fields.get("encoding") ?? "(missing)"}`);
+  if (!isGzip && encoding !== "raw") throw unsupported(`is encoded as ${quoted(fields.get("encoding"))}`);
   if (fields.has("data file")) throw unsupported("names another file for its voxels");
   if (Number(value("line skip") ?? 0) !== 0 || Number(value("byte skip") ?? 0) !== 0)
     throw unsupported("leaves out bytes before its voxels");
@@ -95,11 +101,11 @@ export function readNrrdHeader(bytes: Bytes): NrrdHeader {
   const dimension = Number(value("dimension"));
   const sizes = numbers(value("sizes"));
   if (dimension !== sizes.length || !sizes.every((size) => Number.isInteger(size) && size > 0))
-    throw bad("sizes", `${value("dimension")} whole numbers from 1 are needed`);
+    throw bad("sizes", `${quoted(value("dimension"))} whole numbers from 1 are needed`);
   if (dimension !== 2 && dimension !== 3) throw unsupported(`has ${dimension} axes (${sizes.join(" x ")})`);
   const kinds = (value("kinds") ?? "").split(/\s+/).filter(Boolean);
   if (!kinds.every((kind) => PLACE_KINDS.includes(kind)))
-    throw unsupported(`has axes of the kinds ${kinds.join(", ")}`);
+    throw unsupported(`has axes of the kinds ${kinds.map(quoted).join(", ")}`);
   const size = [sizes[0], sizes[1], sizes[2] ?? 1] as const;
   if (Math.max(...size) > AXIS_LIMIT || size[0] * size[1] * size[2] > VOXEL_LIMIT)
     throw bytes.refuse(
@@ -109,7 +115,7 @@ export function readNrrdHeader(bytes: Bytes): NrrdHeader {
     );
   const units = value("space units");
   if (units !== undefined && !/^("mm"\s*|""\s*)*$/.test(units))
-    throw unsupported(`has space units ${units} instead of mm`);
+    throw unsupported(`has space units ${quoted(units)} instead of mm`);
   return {
     type,
     size,
@@ -159,13 +165,15 @@ function placeOf(
   bytes: Bytes,
 ): Pick<NrrdHeader, "toWorld" | "notes"> {
   const bad = (name: string, needed: string) =>
-    bytes.refuse("bad-header", 0, `has ${name}: ${fields.get(name)}; ${needed}. Export the volume again.`);
+    bytes.refuse("bad-header", 0, `has ${name}: ${quoted(fields.get(name))}; ${needed}. Export the volume again.`);
   const directions = fields.get("space directions");
   const notes: string[] = [];
   const space = fields.get("space")?.toLowerCase();
   const signs = SPACES[space ?? ""] ?? SPACES.lps;
   if (space !== undefined && !(space in SPACES))
-    notes.push(`The file's space is ${space}, not one of the patient: left, back and head are taken for its axes.`);
+    notes.push(
+      `The file's space is ${quoted(space)}, not one of the patient: left, back and head are taken for its axes.`,
+    );
   if (directions === undefined) {
     const spacings = numbers(fields.get("spacings")?.toLowerCase());
     const step = (axis: number) => (spacings[axis] > 0 && Number.isFinite(spacings[axis]) ? spacings[axis] : 1);
@@ -187,6 +195,17 @@ function placeOf(
   const row = (r: 0 | 1 | 2) =>
     [...steps, origin[0]].map((vector) => signs[r] * vector[r]) as [number, number, number, number];
   return { toWorld: [...row(0), ...row(1), ...row(2)], notes };
+}
+
+/** A field's value for a message: numbers and the format's own words as they stand. Any other text might hold a name. */
+function quoted(value: string | undefined): string {
+  if (value === undefined) return "(missing)";
+  const words = value
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter(Boolean);
+  const isKnown = value.length <= QUOTED_LENGTH && words.every((word) => NUMBER.test(word) || WORDS.has(word));
+  return isKnown ? value : `a text of ${value.length} characters`;
 }
 
 /** Vectors of three finite numbers, written (x,y,z); empty when any part is something else, also "none". */

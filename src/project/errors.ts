@@ -27,6 +27,13 @@ export class ActionError extends TendrilError {
   }
 }
 
+/** A file in the place of an exported mask is not known to be Tendril's own; nothing was written. */
+export class ExportError extends TendrilError {
+  constructor(message: string) {
+    super("not-ours", message);
+  }
+}
+
 /** `tendril.json` is damaged; the file is left as it is. */
 export class ProjectFileError extends TendrilError {
   constructor(message: string, options?: ErrorOptions) {

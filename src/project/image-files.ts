@@ -1,8 +1,10 @@
 /** Which files are one image, and where its journal and mask lie: beside the first of them, under its name. */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { FileError, readLimited } from "../files/index.ts";
 import type { NamedFile } from "../image/index.ts";
+import { journalImage } from "./journal.ts";
 
 /** Bytes of an image's files together. */
 export const IMAGE_FILE_LIMIT = 2 ** 30;
@@ -50,15 +52,23 @@ export function folderOf({ paths: [first] }: ImageFiles): string {
 
 /**
  * What the image's journal and mask are called before their endings. The first file's name, and not the folder's: folders are renamed, and two series of
- * one folder begin with two files.
+ * one folder begin with two files. Where another file has that name already (a.png was begun on, and this is a.jpg), the ending belongs to it.
  */
-export function stemOfFiles({ paths: [first], part }: ImageFiles): string {
-  const stem = stemOf(basename(first));
-  return part === 0 ? stem : `${stem}-part${part + 1}`;
+export async function stemOfFiles({ paths: [first], part }: ImageFiles): Promise<string> {
+  const name = basename(first);
+  const end = part === 0 ? "" : `-part${part + 1}`;
+  const [short, long] = [`${stemOf(name)}${end}`, `${name}${end}`];
+  const owner = async (stem: string) => journalImage(join(dirname(first), LABELS_FOLDER, `${stem}.journal`));
+  if ((await owner(long)) === name) return long;
+  const other = await owner(short);
+  // A journal whose image is gone is that of a renamed one, or of one that this took the place of: who opens it can tell.
+  const isTaken = other !== null && other !== name && existsSync(join(dirname(first), basename(other)));
+  return isTaken ? long : short;
 }
 
-export function besideImage(files: ImageFiles, ending: string): string {
-  return join(folderOf(files), LABELS_FOLDER, `${stemOfFiles(files)}${ending}`);
+/** @param stem  as `stemOfFiles` gives it */
+export function besideImage(files: ImageFiles, stem: string, ending: string): string {
+  return join(folderOf(files), LABELS_FOLDER, `${stem}${ending}`);
 }
 
 /** A file's name without its ending, of which a packed volume has two. What scanners name by UIDs has dots and no ending. */

@@ -1,8 +1,8 @@
 /** The work on one image: the image file, its journal, and the mask made from it, all side by side on disk. */
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Mask } from "../core/index.ts";
-import { atomicWrite, FileError, inside, onFile } from "../files/index.ts";
+import { FileError, inside, onFile } from "../files/index.ts";
 import {
   colorOf,
   decodeFiles,
@@ -17,6 +17,7 @@ import {
 } from "../image/index.ts";
 import { type Annotation, type ImportedMask, INSIDE } from "./annotation.ts";
 import { JournalError } from "./errors.ts";
+import { writeExported } from "./exported.ts";
 import {
   besideImage,
   filesAt,
@@ -48,9 +49,11 @@ export interface ExportedMask {
 export class ImageWork {
   readonly journal: Journal;
   private readonly files: ImageFiles;
+  private readonly stem: string;
 
-  private constructor(files: ImageFiles, journal: Journal) {
+  private constructor(files: ImageFiles, stem: string, journal: Journal) {
     this.files = files;
+    this.stem = stem;
     this.journal = journal;
   }
 
@@ -75,7 +78,8 @@ export class ImageWork {
       sha256: sha256(...read.map(({ bytes }) => bytes)),
     };
     const prepare = () => prepareFolder(folder);
-    return new ImageWork(files, await Journal.open(besideImage(files, ".journal"), header, { prepare }));
+    const stem = await stemOfFiles(files);
+    return new ImageWork(files, stem, await Journal.open(besideImage(files, stem, ".journal"), header, { prepare }));
   }
 
   /** As `Journal.append`; the first one makes the folder and the project file. */
@@ -120,20 +124,26 @@ export class ImageWork {
   /** The same as a file, without writing it. */
   async mask(): Promise<ExportedMask> {
     const mask = await this.inside();
-    const name = `${LABELS_FOLDER}/${stemOfFiles(this.files)}`;
+    const name = `${LABELS_FOLDER}/${this.stem}`;
     const opened = this.journal.header.depth === undefined ? null : await this.read();
     if (opened?.kind === "volume") return volumeMask(name, mask, opened.volume, await this.labelName());
     const inside = mask.data.reduce((total, value) => total + value, 0);
     return { path: `${name}_seg.png`, inside, bytes: encodeMaskPng(mask) };
   }
 
-  /** Writes the mask as a whole, or leaves the old one; beside a volume's its statistics. */
-  async export(): Promise<ExportedMask> {
+  /**
+   * Writes the mask as a whole, or leaves the old one; beside a volume's its statistics.
+   *
+   * @param isReplacing  whether what another program wrote in their place gives way
+   * @throws {ExportError} when it does not
+   */
+  async export(isReplacing = false): Promise<ExportedMask> {
     const mask = await this.mask();
-    const folder = folderOf(this.files);
-    await prepareFolder(folder);
-    await atomicWrite(join(folder, mask.path), mask.bytes);
-    if (mask.statistics !== undefined) await atomicWrite(besideImage(this.files, "_stats.csv"), mask.statistics);
+    await prepareFolder(folderOf(this.files));
+    const files = [{ name: basename(mask.path), bytes: mask.bytes }];
+    if (mask.statistics !== undefined)
+      files.push({ name: `${this.stem}_stats.csv`, bytes: Buffer.from(mask.statistics) });
+    await writeExported(besideImage(this.files, this.stem, ".exported"), files, isReplacing);
     return mask;
   }
 
@@ -185,7 +195,8 @@ async function requireOwnLabels(folder: string): Promise<void> {
 /** How many actions the image's journal holds, by its lines alone; 0 when there is none or it cannot be read. */
 export async function countActions(image: string | ImageFiles): Promise<number> {
   const files = typeof image === "string" ? filesAt(image) : image;
-  const bytes = await readFile(besideImage(files, ".journal")).catch(() => Buffer.alloc(0));
+  const journal = besideImage(files, await stemOfFiles(files), ".journal");
+  const bytes = await readFile(journal).catch(() => Buffer.alloc(0));
   let lines = 0;
   for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) lines++;
   return Math.max(0, lines - 1);

@@ -15,6 +15,8 @@ import { parseAction } from "./action-schema.ts";
 import { type Action, emptyHistory, type History, perform } from "./annotation.ts";
 import { ActionError, JournalError } from "./errors.ts";
 
+/** Bytes of a first line: the longest name of an image, each character escaped, and more than what is around it. */
+const FIRST_LINE = 2 ** 13;
 /** Bytes; some 200,000 strokes. */
 const JOURNAL_LIMIT = 512 * 2 ** 20;
 const LINE_FEED = 10;
@@ -260,6 +262,22 @@ export async function readJournal(path: string, header: JournalHeader): Promise<
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return { actions: [], end: 0, cut: 0 };
     throw cause;
   }
+}
+
+/** Base name of the image that a journal was begun on, by its first line alone; null where there is no journal, or that line is not whole. */
+export async function journalImage(path: string): Promise<string | null> {
+  // Opening a named pipe would wait for its writer.
+  if (!(await stat(path).catch(() => null))?.isFile()) return null;
+  return onFile("read", path, async () => {
+    const file = await open(path, "r");
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(FIRST_LINE), 0, FIRST_LINE, 0);
+      const line = lineAt(buffer.subarray(0, bytesRead), 0);
+      return headerSchema.safeParse(line && jsonOf(line.json)).data?.image ?? null;
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 interface Line {

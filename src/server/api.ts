@@ -21,6 +21,7 @@ const READ_AT_ONCE = 2 ** 20;
 
 const tab = z.uuid();
 const tabOnly = z.strictObject({ tab });
+const exporting = z.strictObject({ tab, replace: z.boolean().default(false) });
 const appended = z.strictObject({
   tab,
   after: z.int().nonnegative(),
@@ -81,8 +82,8 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
   });
 
   api.post("/images/:id/export", async ({ params, body }) => {
-    parse(tabOnly, body);
-    const { path, inside } = await (await desk.look(imageOf(params))).export();
+    const { replace } = parse(exporting, body);
+    const { path, inside } = await (await desk.look(imageOf(params))).export(replace);
     return { path, inside };
   });
 

@@ -14,7 +14,7 @@ import {
   START_BYTES,
 } from "../image/index.ts";
 import { filesAt, findSeries, IMAGE_FILE_LIMIT, type ImageFiles, LABELS_FOLDER } from "../project/index.ts";
-import { RequestError } from "./errors.ts";
+import { messageFor, RequestError } from "./errors.ts";
 
 export interface OpenImage {
   /** The same for the same files at every start; says nothing about their names. */
@@ -72,7 +72,7 @@ export class ImageCollection {
     if (this.images.size + this.refused.length === before)
       this.refused.push({
         name: basename(path),
-        message: `${path} holds no images. Name the folder that has the images directly in it; of folders inside a folder only DICOM series are opened.`,
+        message: `${basename(path)} holds no images. Name the folder that has the images directly in it; of folders inside a folder only DICOM series are opened.`,
       });
   }
 
@@ -106,7 +106,7 @@ export class ImageCollection {
       await work();
     } catch (cause) {
       if (!(cause instanceof TendrilError)) throw cause;
-      this.refused.push({ name, message: cause.message });
+      this.refused.push({ name, message: messageFor(cause) });
     }
   }
 

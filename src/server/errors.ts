@@ -1,8 +1,9 @@
 /** What the server answers when something goes wrong: a status, a code and a sentence. */
+import { basename } from "node:path";
 import { TendrilError } from "../core/index.ts";
 import { FileError } from "../files/index.ts";
 import { ImageFormatError } from "../image/index.ts";
-import { ActionError, JournalError, ProjectFileError } from "../project/index.ts";
+import { ActionError, ExportError, JournalError, ProjectFileError } from "../project/index.ts";
 
 /** A request that cannot be answered as it stands. */
 export class RequestError extends TendrilError {
@@ -35,11 +36,16 @@ export interface Answer {
 
 /** @returns null for a defect of ours, which is answered without its text */
 export function answerTo(error: unknown): Answer | null {
-  if (error instanceof TendrilError) return answer(statusOf(error), error.code, error.message);
+  if (error instanceof TendrilError) return answer(statusOf(error), error.code, messageFor(error));
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
   if (typeof status !== "number" || status < 400 || status >= 500) return null;
   const [code, message] = FRAMEWORK[status] ?? ["bad-request", "The request cannot be read."];
   return answer(status, code, message);
+}
+
+/** What the page is told. It knows files by their base names; folders may name a patient. */
+export function messageFor(error: TendrilError): string {
+  return error instanceof FileError ? error.message.replaceAll(error.path, basename(error.path)) : error.message;
 }
 
 export function answer(status: number, code: string, message: string): Answer {
@@ -65,7 +71,7 @@ function statusOf(error: TendrilError): number {
   if (error instanceof RequestError) return error.status;
   if (error instanceof ImageFormatError || error instanceof ActionError) return 422;
   if (error instanceof JournalError) return error.code === "full" ? 507 : 409;
-  if (error instanceof ProjectFileError) return 409;
+  if (error instanceof ProjectFileError || error instanceof ExportError) return 409;
   if (error instanceof FileError) return FILE_STATUS[error.code] ?? 500;
   return 500;
 }

@@ -159,12 +159,20 @@ export class Annotator {
     await this.page.mouse.up({ button });
   }
 
-  /** Drops a file or folder on the image, as the system's file manager does. */
-  async drop(path: string): Promise<void> {
+  /** Drops files or a folder on the image, as the system's file manager does. */
+  async drop(...paths: string[]): Promise<void> {
+    await this.drag(["dragEnter", "dragOver", "drop"], paths);
+  }
+
+  /** The same, begun and not let go. */
+  async dragOver(...paths: string[]): Promise<void> {
+    await this.drag(["dragEnter", "dragOver"], paths);
+  }
+
+  private async drag(types: readonly ("dragEnter" | "dragOver" | "drop")[], files: string[]): Promise<void> {
     const session = await this.page.context().newCDPSession(this.page);
-    const data = { items: [], files: [path], dragOperationsMask: 1 };
-    for (const type of ["dragEnter", "dragOver", "drop"] as const)
-      await session.send("Input.dispatchDragEvent", { type, x: 500, y: 300, data });
+    const data = { items: [], files, dragOperationsMask: 1 };
+    for (const type of types) await session.send("Input.dispatchDragEvent", { type, x: 500, y: 300, data });
   }
 
   /** Waits until candidates are offered. @returns how many */

@@ -12,7 +12,7 @@ test("every action says what it does, and those with a key do something", () => 
   for (const { label, keys, run } of actions) {
     expect(label).toMatch(/^[A-Z]/);
     expect(keys.length).toBeGreaterThan(0);
-    const isMouse = keys.every((key) => /drag|wheel|pinch|hold/.test(key));
+    const isMouse = keys.every((key) => /drag|drop|wheel|pinch|hold/.test(key));
     expect(run === undefined).toBe(isMouse);
   }
 });

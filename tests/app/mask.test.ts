@@ -1,8 +1,8 @@
 /** An existing mask as the start, in a real browser: chosen by key, with its labels to choose from, refused, and undone. */
-import { writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { encodeLabels } from "../../src/image/index.ts";
+import { decodeImage, encodeLabels } from "../../src/image/index.ts";
 import { ImageWork } from "../../src/project/index.ts";
 import { annotate, buildAll, drawnImage, folder, Screen, violations } from "./annotator.ts";
 
@@ -48,4 +48,22 @@ test("a mask is opened by key, its label chosen, refused where it does not fit, 
   const work = await ImageWork.open(join(path, "scan.png"));
   expect(work.journal.actions.map(({ kind }) => kind)).toEqual(["import", "undo", "import"]);
   await work.close();
+});
+
+test("another program's mask is exported over only when the annotator says so", async () => {
+  const path = await folder();
+  const grid = { width: 60, height: 40 };
+  await writeFile(join(path, "scan.png"), drawnImage(grid.width, grid.height));
+  await mkdir(join(path, "labels"));
+  const mask = join(path, "labels/scan_seg.png");
+  await writeFile(mask, "another program's");
+  const { address } = await annotate([join(path, "scan.png")]);
+  const person = await (await Screen.open()).visit(address);
+  await person.waitForStatus("saved");
+  await person.press("Control+s");
+  await person.page.waitForSelector("text=Not exported. labels/scan_seg.png is there already");
+  expect(await readFile(mask, "utf8")).toBe("another program's");
+  await person.page.click("button:has-text('Replace it')");
+  await person.page.waitForSelector("text=Exported labels/scan_seg.png: 0 pixels inside.");
+  expect(decodeImage(await readFile(mask), "scan_seg.png")).toMatchObject(grid);
 });

@@ -1,12 +1,10 @@
 /** P6 through the commands: nothing that a file says beside its pixels and place is in an export, the journal, or what is printed. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { NIFTI1, writeField } from "../../src/image/nifti-fields.ts";
+import { encodeLabels, encodeSegNrrd } from "../../src/image/index.ts";
 import { ImageWork } from "../../src/project/index.ts";
-import { nifti } from "../image/nifti.ts";
-import { png } from "../image/png.ts";
+import { found, loadedJpeg, loadedNifti, loadedNrrd, loadedPng, loadedTiff, planter } from "../image/loaded.ts";
 import { fixtures, fixture as segFixture } from "../image/seg-source.ts";
 import { folder } from "../project/made.ts";
 import { runHere } from "./in-process.ts";
@@ -17,60 +15,31 @@ const { planted }: { planted: Record<string, string> } = JSON.parse(
 /** What docs/exports-dicom-seg.md allows in a segmentation. */
 const ALLOWED = "AccessionNumber PatientBirthDate PatientID PatientName StudyDate StudyID StudyTime".split(" ");
 
-const canaries: string[] = [];
-function canary(): string {
-  canaries.push(`QZ${canaries.length.toString().padStart(2, "0")}XV`);
-  return canaries.at(-1)!;
-}
+const own: string[] = [];
+const plant = planter(own, "C");
+const FILES: Readonly<Record<string, Uint8Array>> = {
+  "a.nii": loadedNifti(plant),
+  "b.png": loadedPng(plant),
+  "c.dcm": segFixture("canary.dcm"),
+  "d.tif": loadedTiff(plant),
+  "e.jpg": loadedJpeg(plant),
+  "f.nrrd": loadedNrrd(plant),
+};
+const IMAGES = ["b.png", "d.tif", "e.jpg"];
+const VOLUMES = ["a.nii", "c.dcm", "f.nrrd"];
+const texts = [...own, ...Object.values(planted)];
 
-/** Texts in every field of a NIfTI header that has one, and in an extension. */
-function loadedNifti(): Uint8Array {
-  const plain = nifti({});
-  const bytes = new Uint8Array(plain.length + 64);
-  bytes.set(plain.subarray(0, 348));
-  bytes.set(plain.subarray(352), 352 + 64);
-  const view = new DataView(bytes.buffer);
-  for (const name of ["data_type", "db_name", "descrip", "aux_file", "intent_name"])
-    writeField(view, NIFTI1.fields.get(name)!, canary(), true);
-  writeField(view, NIFTI1.fields.get("vox_offset")!, [352 + 64], true);
-  bytes[348] = 1;
-  view.setInt32(352, 64, true);
-  view.setInt32(356, 6, true);
-  bytes.set(Buffer.from([canary(), canary(), canary()].join(" ")), 360);
-  return bytes;
-}
-
-function loadedPng(): Uint8Array {
-  const extra = ["tEXt", "iTXt", "eXIf", "zTXt"].map(
-    (type) => [type, Buffer.from(`${canary()}\0${canary()}`)] as const,
-  );
-  return png({ width: 3, height: 2, filtered: new Uint8Array(8), extra });
-}
-
-/** Everything in the folder as it is and unpacked, names as well. */
+/** Everything in the folder, names as well. */
 function contentOf(place: string): Buffer[] {
   return readdirSync(place, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .flatMap((entry) => {
-      const bytes = readFileSync(join(entry.parentPath, entry.name));
-      const packed = bytes.indexOf("\x1f\x8b\x08", 0, "latin1");
-      const isPacked = /\.(gz|nrrd)$/.test(entry.name) && packed >= 0;
-      return [Buffer.from(entry.name), bytes, ...(isPacked ? [gunzipSync(bytes.subarray(packed))] : [])];
-    });
+    .flatMap((entry) => [Buffer.from(entry.name), readFileSync(join(entry.parentPath, entry.name))]);
 }
 
-function found(content: readonly Buffer[], texts: readonly string[]): string[] {
-  return texts.filter((text) =>
-    [Buffer.from(text), Buffer.from(text, "utf16le")].some((form) => content.some((bytes) => bytes.includes(form))),
-  );
-}
-
-test("of more than 100 planted texts none comes out by a command, but those of the patient in a DICOM segmentation", async () => {
+/** The files in a folder, one voxel of each by hand and exported beside it. */
+async function annotated(): Promise<string> {
   const place = await folder();
-  const files = { "a.nii": loadedNifti(), "b.png": loadedPng(), "c.dcm": segFixture("canary.dcm") };
-  const texts = [...canaries, ...Object.values(planted)];
-  expect(texts.length).toBeGreaterThan(100);
-  for (const [name, bytes] of Object.entries(files)) {
+  for (const [name, bytes] of Object.entries(FILES)) {
     writeFileSync(join(place, name), bytes);
     const work = await ImageWork.open(join(place, name));
     const stroke = { points: [[0, 0]], width: 1 };
@@ -78,35 +47,94 @@ test("of more than 100 planted texts none comes out by a command, but those of t
     await work.export();
     await work.close();
   }
-  expect(found(Object.values(files).map(Buffer.from), texts)).toEqual(texts);
-  const out = await folder();
+  return place;
+}
+
+/** What commands print, with the exit code that each must have. */
+function recorder() {
   const said: Buffer[] = [];
-  const run = async (format: string, name: string, ...more: string[]) => {
+  const run = async (status: number, ...args: string[]) => {
+    const ended = await runHere(...args);
+    said.push(Buffer.from(ended.stdout + ended.stderr));
+    expect([args.join(" "), ended.status, ended.stderr.includes("defect")]).toEqual([args.join(" "), status, false]);
+    return ended;
+  };
+  return { said, run };
+}
+
+test("the texts are in the files, and there are enough of them", () => {
+  expect(texts.length).toBeGreaterThan(200);
+  // Not those that a PNG packs.
+  expect(found(Object.values(FILES), texts).length).toBeGreaterThan(texts.length - 5);
+});
+
+test("none of more than 200 planted texts comes out by an export, but those of the patient in a DICOM segmentation", async () => {
+  const place = await annotated();
+  const out = await folder();
+  const { said, run } = recorder();
+  const exported = async (name: string, format: string, ...more: string[]) => {
     const output = join(out, `Dataset${`${said.length}`.padStart(3, "0")}_${format}`);
-    const { status, stdout, stderr } = await runHere(
-      "export",
-      join(place, name),
-      "--format",
-      format,
-      "-o",
-      output,
-      ...more,
-    );
-    said.push(Buffer.from(stdout + stderr));
-    expect([format, name, status, stderr.includes("defect")]).toEqual([format, name, 0, false]);
+    await run(0, "export", join(place, name), "--format", format, "-o", output, ...more);
     return output;
   };
-  for (const format of ["png", "coco", "nnunet", "nrrd"]) await run(format, "b.png");
-  for (const name of ["a.nii", "c.dcm"])
-    for (const format of ["nifti", "nrrd", "nnunet", "bids"]) await run(format, name);
-  await run("dicom-seg", "c.dcm", "--remove-identifiers");
+  for (const name of IMAGES) for (const format of ["png", "coco", "nnunet", "nrrd"]) await exported(name, format);
+  for (const name of VOLUMES) for (const format of ["nifti", "nrrd", "nnunet", "bids"]) await exported(name, format);
+  await exported("c.dcm", "dicom-seg", "--remove-identifiers");
   expect(found([...contentOf(out), ...contentOf(join(place, "labels")), ...said], texts)).toEqual([]);
-  const named = await run("dicom-seg", "c.dcm");
+
+  const named = await exported("c.dcm", "dicom-seg");
   const left = found(contentOf(named), Object.values(planted));
   expect(
     Object.keys(planted)
       .filter((key) => left.includes(planted[key]))
       .sort(),
   ).toEqual(ALLOWED);
+  // That segmentation as a mask: what it says of the patient goes no further.
+  const again = await folder();
+  writeFileSync(join(again, "c.dcm"), FILES["c.dcm"]);
+  await run(0, "import", join(again, "c.dcm"), join(named, "c_seg.dcm"));
+  await run(0, "import", join(again, "c.dcm"), join(named, "c_seg.dcm"), "--json");
+  expect(found([...said, ...contentOf(join(again, "labels"))], texts)).toEqual([]);
+});
+
+test("inspect prints none of them, of good files and of broken ones, unless texts are asked for", async () => {
+  const place = await folder();
+  const { said, run } = recorder();
+  for (const [name, bytes] of Object.entries(FILES)) {
+    writeFileSync(join(place, name), bytes);
+    writeFileSync(join(place, `half-${name}`), bytes.subarray(0, bytes.length >> 1));
+    for (const more of [[], ["--json"]]) {
+      await run(0, "inspect", join(place, name), ...more);
+      await run(1, "inspect", join(place, `half-${name}`), ...more);
+    }
+  }
   expect(found(said, texts)).toEqual([]);
+  const { stdout } = await run(0, "inspect", "--texts", join(place, "a.nii"));
+  expect(found([Buffer.from(stdout)], own).length).toBe(5);
+});
+
+test("import and propose say and keep none of what a mask carries, nor of the image, also where they refuse", async () => {
+  const place = await folder();
+  const { said, run } = recorder();
+  for (const [name, bytes] of Object.entries(FILES)) writeFileSync(join(place, name), bytes);
+  const flat = { width: 4, height: 3 };
+  const map = new Uint8Array(24).fill(1);
+  writeFileSync(join(place, "flat.png"), encodeLabels(map.subarray(0, 12), flat));
+  // Where the loaded NRRD lies, and where it does not.
+  const label = { value: 1, name: "Object", color: "#e69f00" };
+  const there = encodeSegNrrd({ size: [4, 3, 2], data: map, labels: [label] });
+  writeFileSync(join(place, "there.nrrd"), there);
+  await run(0, "import", join(place, "flat.png"), join(place, "b.png"));
+  await run(0, "import", join(place, "there.nrrd"), join(place, "f.nrrd"), "--json");
+  await run(0, "import", join(place, "f.nrrd"), join(place, "there.nrrd"));
+  for (const mask of Object.keys(FILES))
+    for (const image of ["c.dcm", "a.nii", "d.tif"])
+      if (mask !== image && !(mask === "b.png" && image === "d.tif"))
+        await run(1, "import", join(place, image), join(place, mask));
+  const marked = ["--inside", join(place, "flat.png"), "--model", "paper", "--no-features"];
+  await run(0, "propose", join(place, "b.png"), ...marked, "-o", join(place, "candidates"), "--json");
+  await run(1, "propose", join(place, "d.tif"), ...marked, "-o", join(place, "never"));
+  expect(found([...said, ...contentOf(join(place, "labels")), ...contentOf(join(place, "candidates"))], texts)).toEqual(
+    [],
+  );
 });

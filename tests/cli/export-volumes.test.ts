@@ -1,9 +1,11 @@
 /** Volumes through `tendril export`, each with one voxel inside: wherever it is read, it lies where it was painted. */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import type { Annotated } from "../../src/cli/annotated.ts";
+import { type ExportSet, FORMATS } from "../../src/cli/export-formats.ts";
 import { decodeDicom, decodeDicomSeg, decodeNifti, decodeNrrd, type Volume, worldOf } from "../../src/image/index.ts";
 import { ImageWork } from "../../src/project/index.ts";
 import { root } from "../built.ts";
@@ -16,6 +18,8 @@ const NIFTI = join(root, "tests/fixtures/nifti");
 const PLACED = readdirSync(NIFTI).filter((name) => /^(axes|oblique)-/.test(name));
 const NIBABEL = "/usr/bin/python3";
 
+const LABELS = [{ value: 1, name: "Object", color: "#e69f00" }];
+
 const exported = (...args: string[]) => runHere("export", ...args);
 
 /** Marks one voxel by hand. */
@@ -27,25 +31,37 @@ async function paint(path: string, voxel: number): Promise<void> {
   await work.close();
 }
 
-interface Painted {
-  readonly place: string;
-  /** By base name */
-  readonly voxels: ReadonlyMap<string, { readonly index: number; readonly ijk: readonly [number, number, number] }>;
+interface Painted extends Annotated {
+  readonly source: Volume;
+  readonly index: number;
+  readonly ijk: readonly [number, number, number];
 }
 
-async function paintedVolumes(): Promise<Painted> {
-  const place = await folder();
-  const voxels = new Map();
-  for (const [n, name] of PLACED.entries()) {
-    const file = join(place, name);
-    copyFileSync(join(NIFTI, name), file);
-    const { size } = decodeNifti(readFileSync(file), name);
-    const index = (7 * n + 5) % (size[0] * size[1] * size[2]);
-    await paint(file, index);
-    const ijk = [index % size[0], Math.floor(index / size[0]) % size[1], Math.floor(index / (size[0] * size[1]))];
-    voxels.set(name, { index, ijk });
-  }
-  return { place, voxels };
+/** The volume with one voxel inside, another one in each. */
+function painted(name: string, n: number): Painted {
+  const source = decodeNifti(readFileSync(join(NIFTI, name)), name);
+  const [ni, nj, nk] = source.size;
+  const index = (7 * n + 5) % (ni * nj * nk);
+  const data = new Uint8Array(ni * nj * nk);
+  data[index] = 1;
+  const ijk = [index % ni, Math.floor(index / ni) % nj, Math.floor(index / (ni * nj))] as const;
+  return { name, source, labels: { size: source.size, data, labels: LABELS }, index, ijk };
+}
+
+/** Folders by format; nnU-Net wants a name of its own. */
+const FOLDERS = { nifti: "nifti", nrrd: "nrrd", bids: "bids", nnunet: "Dataset001_Object" } as const;
+
+/** What the formats of the command write of these volumes, without the command: no journal, and nothing waits for the disk. */
+async function writeAll(volumes: readonly Painted[], place: string): Promise<void> {
+  const set: ExportSet = { labels: LABELS, count: volumes.length, removeIdentifiers: false, note: () => undefined };
+  const oneByOne = async function* () {
+    yield* volumes;
+  };
+  for (const [format, name] of Object.entries(FOLDERS) as [keyof typeof FOLDERS, string][])
+    for await (const { path, bytes } of FORMATS[format].write(oneByOne(), set)) {
+      mkdirSync(dirname(join(place, name, path)), { recursive: true });
+      writeFileSync(join(place, name, path), bytes);
+    }
 }
 
 /** The only voxel inside, in mm. */
@@ -62,16 +78,11 @@ const stem = (name: string) => name.replace(/\.nii(\.gz)?$/, "");
 describe("one voxel in volumes of every order, direction and tilt of axes", () => {
   test("lies where it was painted in every format, and is in the same place of the file as in the image", async () => {
     expect(PLACED.length).toBeGreaterThan(90);
-    const { place, voxels } = await paintedVolumes();
+    const place = await folder();
+    const volumes = PLACED.map(painted);
+    await writeAll(volumes, place);
     const out = (name: string) => join(place, name);
-    const run = async (format: string, name: string) =>
-      expect(await exported(place, "--format", format, "-o", out(name))).toMatchObject({ status: 0 });
-    await run("nifti", "nifti");
-    await run("nrrd", "nrrd");
-    await run("bids", "bids");
-    await run("nnunet", "Dataset001_Object");
-    for (const [name, { index, ijk }] of voxels) {
-      const image = decodeNifti(readFileSync(join(place, name)), name);
+    for (const { name, source: image, index, ijk } of volumes) {
       const there = worldOf(image.toWorld, ijk);
       const read = (path: string) => decodeNifti(readFileSync(out(path)), basename(path));
       const subject = stem(name).replace(/[^a-z0-9]+/gi, "");
@@ -96,9 +107,9 @@ describe("one voxel in volumes of every order, direction and tilt of axes", () =
     const script = `
 import glob, json, os, sys
 import nibabel as nib, numpy as np
-place, voxels = sys.argv[1], json.load(sys.stdin)
+place, sources, voxels = sys.argv[1], sys.argv[2], json.load(sys.stdin)
 for name, ijk in voxels.items():
-    source = nib.load(os.path.join(place, name))
+    source = nib.load(os.path.join(sources, name))
     stem = name.split(".")[0]
     subject = "".join(c for c in stem if c.isalnum())
     for path in ("nifti/%s_seg.nii" % stem, "bids/sub-%s/anat/sub-%s_dseg.nii.gz" % (subject, subject),
@@ -113,8 +124,30 @@ for name, ijk in voxels.items():
         found = np.argwhere(np.asanyarray(other.dataobj))
         assert found.tolist() == [ijk], (path, found)
 print(len(voxels))`;
-    const input = JSON.stringify(Object.fromEntries([...voxels].map(([name, { ijk }]) => [name, ijk])));
-    expect(execFileSync(NIBABEL, ["-c", script, place], { input, encoding: "utf8" }).trim()).toBe(`${PLACED.length}`);
+    const input = JSON.stringify(Object.fromEntries(volumes.map(({ name, ijk }) => [name, ijk])));
+    const read = execFileSync(NIBABEL, ["-c", script, place, NIFTI], { input, encoding: "utf8" });
+    expect(read.trim()).toBe(`${PLACED.length}`);
+  });
+
+  test("is written from its journal as from memory, byte for byte, by the command", async () => {
+    // Some of each kind: what a journal gives does not depend on how a volume lies.
+    const some = PLACED.filter((_, i) => i % 17 === 0).map(painted);
+    expect(new Set(some.map(({ name }) => name.split("-")[0])).size).toBe(2);
+    const [place, expected] = [await folder(), await folder()];
+    await writeAll(some, expected);
+    for (const { name, index } of some) {
+      copyFileSync(join(NIFTI, name), join(place, name));
+      await paint(join(place, name), index);
+    }
+    const contentOf = (path: string) =>
+      readdirSync(path, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => [join(relative(path, parentPath), name), readFileSync(join(parentPath, name))])
+        .sort();
+    for (const [format, name] of Object.entries(FOLDERS)) {
+      expect(await exported(place, "--format", format, "-o", join(place, "out", name))).toMatchObject({ status: 0 });
+      expect(contentOf(join(place, "out", name))).toEqual(contentOf(join(expected, name)));
+    }
   });
 });
 
@@ -174,6 +207,18 @@ test("what a format cannot hold is said, with those that can, and nothing is lef
       .filter((name) => name !== "labels")
       .sort(),
   ).toEqual([...["a.nii", "other.png", "scan.png", "tendril.json"]]);
+});
+
+test("two images that would be written under one name are refused with both names", async () => {
+  const { folder: place, image } = await folderWithImage("a.png");
+  copyFileSync(join(NIFTI, PLACED[0]), join(place, "a.nii"));
+  await paint(join(place, "a.nii"), 3);
+  const flat = await ImageWork.open(image);
+  const stroke = { points: [[0, 0]], width: 1 };
+  await flat.append(0, [{ kind: "brush", mark: "inside", stroke, delta: [5, 1, 0, 7], at: 1 }]);
+  await flat.close();
+  const { status, stderr } = await exported(place, "--format", "nrrd", "-o", join(place, "never"));
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/a\.nii and a\.png, would be written under one name/)]);
 });
 
 test("a DICOM image gives a segmentation on it, with the metadata for dcmqi, and without identifiers when asked", async () => {

@@ -82,10 +82,27 @@ test("a refused file is told with its place and its header, the others with what
   expect(stdout).not.toContain(folder);
 });
 
+test("texts of a header, which may be names, are counted and printed only when they are asked for", async () => {
+  const bytes = nifti({});
+  bytes.set(Buffer.from("Jane Doe"), 148);
+  const path = file("named.nii", bytes);
+  expect((await tendril(["inspect", path])).stdout).toMatch(/byte 148 +descrip +\(8 characters\)\n/);
+  expect((await tendril(["inspect", path, "--texts"])).stdout).toMatch(/byte 148 +descrip +"Jane Doe"\n/);
+  const [{ header }] = JSON.parse((await tendril(["inspect", path, "--json"])).stdout).files;
+  expect(header).toContainEqual({ name: "descrip", offset: 148, characters: 8 });
+});
+
+test("volumes are called by their format, flat ones too", async () => {
+  const names = ["flat/flat.nrrd", "flat/imagej-le.tif", "seg/enhanced.dcm"];
+  const { stdout } = await tendril(["inspect", ...names.map((name) => join(fixtures, name)), "--json"]);
+  const formats = JSON.parse(stdout).files.map(({ found }: { found: { format: string } }) => found.format);
+  expect(formats).toEqual(["NRRD", "TIFF", "DICOM"]);
+});
+
 test("text in a header cannot act on the terminal", async () => {
   const bytes = nifti({});
   bytes.set(Buffer.from("\x1b[31mred\x9b2J\n"), 148);
-  const { stdout } = await tendril(["inspect", file("coloured.nii", bytes)]);
-  expect(stdout).toContain("descrip");
+  const { stdout } = await tendril(["inspect", file("coloured.nii", bytes), "--texts"]);
+  expect(stdout).toContain("red");
   expect(stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
 });

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import dcmjs from "dcmjs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeDicomSeg } from "../../src/image/dicom-seg-read.ts";
+import { START_BYTES } from "../../src/image/decode.ts";
+import { decodeDicomSeg, looksLikeDicomSeg } from "../../src/image/dicom-seg-read.ts";
 import { DicomSegError } from "../../src/image/dicom-seg-source.ts";
 import { type Attributes, encodeDicomFile } from "../../src/image/dicom-seg-write.ts";
 import { ImageFormatError } from "../../src/image/errors.ts";
@@ -48,6 +49,18 @@ test("what is written is read back as it was: labels, names, codes, colors", () 
       expect(read.segments[1]).toMatchObject(LESION);
     }),
   );
+});
+
+test("a segmentation is known by its beginning, of whatever program; other DICOM files are none", () => {
+  const start = (bytes: Uint8Array) => looksLikeDicomSeg(bytes.subarray(0, START_BYTES));
+  const volume = seriesVolume("axial");
+  for (const bytes of [
+    encode({ volume, labels: emptyLabels(volume).fill(1, 3, 5) }),
+    ...["seg-fractional.dcm", "seg-frames.dcm", "seg-overlap.dcm"].map(fixture),
+  ])
+    expect(start(bytes)).toBe(true);
+  for (const name of ["axial-0.dcm", "enhanced.dcm", "canary.dcm"]) expect(start(fixture(name))).toBe(false);
+  expect(start(new Uint8Array(Buffer.from("1.2.840.10008.5.1.4.1.1.66.4")))).toBe(false);
 });
 
 test("300 segments need labels of 16 bits", () => {

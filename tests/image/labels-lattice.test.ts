@@ -8,6 +8,7 @@ import { ImageFormatError } from "../../src/image/errors.ts";
 import { labelMapOf, type MaskTarget, readLabelMap, targetOf } from "../../src/image/labels-read.ts";
 import { decodeNifti } from "../../src/image/nifti.ts";
 import { encodeNiftiLabels } from "../../src/image/nifti-write.ts";
+import { decodeNrrd } from "../../src/image/nrrd.ts";
 import { type Affine, type Volume, worldOf } from "../../src/image/volume.ts";
 import { changed, nifti } from "./nifti.ts";
 
@@ -65,6 +66,86 @@ test("a mask stored along other axes, or from their other ends, keeps every voxe
     }),
     { numRuns: 200 },
   );
+});
+
+/** Its voxels from `from` to before `to`, as programs cut them out. */
+function cutOut({ data, size, toWorld }: Volume, from: readonly number[], to: readonly number[]): Volume {
+  const kept = [...data.keys()].filter((at) =>
+    [at % size[0], Math.floor(at / size[0]) % size[1], Math.floor(at / (size[0] * size[1]))].every(
+      (index, axis) => index >= from[axis] && index < to[axis],
+    ),
+  );
+  const origin = worldOf(toWorld, [from[0], from[1], from[2]]);
+  const place = toWorld.map((value, i) => (i % 4 === 3 ? origin[Math.floor(i / 4)] : value)) as unknown as Affine;
+  const sizes = to.map((end, axis) => end - from[axis]) as [number, number, number];
+  return volumeOf(
+    place,
+    sizes,
+    Uint8Array.from(kept, (at) => data[at]),
+  );
+}
+
+describe("a mask that was cut out of the image", () => {
+  const golden = (name: string) =>
+    new Uint8Array(readFileSync(join(import.meta.dirname, "../fixtures/cropped", `${name}.seg.nrrd`)));
+
+  test("by Teem, as 3D Slicer does, is put back where it was, and says so", () => {
+    const { volume } = decodeNrrd(golden("whole"), "whole.seg.nrrd");
+    const target: MaskTarget = { name: "scan.nrrd", size: volume.size, toWorld: volume.toWorld };
+    const map = readLabelMap(golden("cropped"), "cropped.seg.nrrd", target);
+    expect(map.data).toEqual(volume.data);
+    expect(map.data.filter((value) => value > 0).length).toBe(60);
+    expect(map.labels.map(({ name }) => name)).toEqual(["liver", "spleen"]);
+    expect([map.size, map.notes]).toEqual([[9, 8, 7], ["It covers 5×4×3 of the 9×8×7 voxels."]]);
+    expect(readLabelMap(golden("whole"), "whole.seg.nrrd", target).notes).toBeUndefined();
+  });
+
+  test("in any place, order and direction keeps every voxel where it is in the patient, with 0 around it", () => {
+    const orders = fc.constantFrom([0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]);
+    const turns = fc.tuple(fc.boolean(), fc.boolean(), fc.boolean());
+    const ends = fc.tuple(fc.nat(), fc.nat(), fc.nat());
+    fc.assert(
+      fc.property(orders, turns, ends, ends, (order, turned, one, other) => {
+        const whole = stored(order, turned);
+        const from = whole.size.map((size, axis) => one[axis] % size);
+        const to = whole.size.map((size, axis) => from[axis] + 1 + (other[axis] % (size - from[axis])));
+        const part = cutOut(whole, from, to);
+        const { data, size } = labelMapOf(part, "a.nii.gz", TARGET);
+        const there = byPlace({ data, size, toWorld: PLACE });
+        const kept = byPlace(part);
+        expect(there.size).toBe(24);
+        for (const [place, value] of there) expect(value).toBe(kept.get(place) ?? 0);
+        for (const place of kept.keys()) expect(there.has(place)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  const part = cutOut(stored([0, 1, 2], [false, false, false]), [1, 0, 0], [3, 2, 2]);
+  /** Moved along i by a part of a voxel. */
+  const moved = (voxels: number) =>
+    part.toWorld.map((value, i) => (i === 3 ? value - 0.5 * voxels : value)) as unknown as Affine;
+  const read = (toWorld: Affine) => labelMapOf({ ...part, toWorld }, "a.nii.gz", TARGET);
+
+  test("lies on the image's voxels to a thousandth of one", () => {
+    for (const voxels of [0.0009, -0.0009]) expect(read(moved(voxels)).data).toEqual(read(part.toWorld).data);
+    for (const voxels of [0.002, -0.002, 0.5])
+      expect(() => read(moved(voxels))).toThrow("2×2×2 against 4×3×2. Not loaded; nothing changed.");
+    // One voxel on it still lies in the grid, one more it does not; nor does it before the grid.
+    expect(read(moved(1)).data).not.toEqual(read(part.toWorld).data);
+    for (const voxels of [2, -2]) expect(() => read(moved(voxels))).toThrow(/2×2×2 against 4×3×2/);
+  });
+
+  test("has the image's spacing and directions", () => {
+    const wider = part.toWorld.map((value, i) => (i % 4 === 1 ? value * 1.01 : value)) as unknown as Affine;
+    expect(() => read(wider)).toThrow(/2×2×2 against 4×3×2/);
+    const { toWorld } = part;
+    const turned = toWorld.map((value, i) => (i % 4 === 0 ? value + 0.01 : value)) as unknown as Affine;
+    expect(() => read(turned)).toThrow(/2×2×2 against 4×3×2/);
+    for (const hostile of [Number.NaN, Number.POSITIVE_INFINITY, 1e308])
+      for (let i = 0; i < 12; i++)
+        expect(() => read(toWorld.with(i, hostile) as unknown as Affine)).toThrow(ImageFormatError);
+  });
 });
 
 describe("a mask that does not lie on the image is refused with what differs", () => {
@@ -143,6 +224,27 @@ for order in itertools.permutations(range(3)):
     expect(names.length).toBe(48);
     for (const name of names)
       expect(readLabelMap(readFileSync(join(folder, `${name}.nii.gz`)), `${name}.nii.gz`, TARGET).data).toEqual(labels);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test.skipIf(!hasNibabel())("parts that nibabel has cut out land where they were", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tendril-"));
+  try {
+    const labels = Uint8Array.from({ length: 24 }, (_, i) => i + 1);
+    writeFileSync(join(folder, "mask.nii.gz"), encodeNiftiLabels(labels, volumeOf(PLACE)).bytes);
+    const script = `
+import sys, nibabel as nib
+folder = sys.argv[1]
+mask = nib.load(folder + "/mask.nii.gz")
+nib.save(mask.slicer[1:3, 1:, :1], folder + "/part.nii.gz")
+nib.save(mask.slicer[:, 2:, 1:].as_reoriented([[1, -1], [0, -1], [2, 1]]), folder + "/turned.nii.gz")`;
+    execFileSync(NIBABEL, ["-c", script, folder]);
+    const read = (name: string) => [...readLabelMap(readFileSync(join(folder, name)), name, TARGET).data];
+    const only = (kept: readonly number[]) => Array.from(labels, (value) => (kept.includes(value) ? value : 0));
+    expect(read("part.nii.gz")).toEqual(only([6, 7, 10, 11]));
+    expect(read("turned.nii.gz")).toEqual(only([21, 22, 23, 24]));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeImage } from "../../src/image/index.ts";
-import { ensureProjectFile, ImageWork, INSIDE, readProjectFile } from "../../src/project/index.ts";
+import { countActions, ensureProjectFile, ImageWork, INSIDE, readProjectFile } from "../../src/project/index.ts";
+import { nifti } from "../image/nifti.ts";
 import { folder, folderWithImage, GRID, imageBytes, session } from "./made.ts";
 
 test("an exported mask is what the journal says, at the image's size, beside the image", async () => {
@@ -19,7 +20,88 @@ test("an exported mask is what the journal says, at the image's size, beside the
   expect(mask).toEqual({ ...GRID, maximum: 255, data: expected });
   expect(inside).toBe(expected.filter((value) => value === 1).length);
   expect((await readdir(folder)).sort()).toEqual(["labels", "scan.v2.png", "tendril.json"]);
-  expect((await readdir(join(folder, "labels"))).sort()).toEqual(["scan.v2.journal", "scan.v2_seg.png"]);
+  expect((await readdir(join(folder, "labels"))).sort()).toEqual([
+    ...["scan.v2.exported", "scan.v2.journal", "scan.v2_seg.png"],
+  ]);
+});
+
+test("an export takes the place of Tendril's own and not of another program's, unless that is wanted", async () => {
+  const { folder, image } = await folderWithImage();
+  const mask = join(folder, "labels/scan_seg.png");
+  const { actions } = session(21, 30);
+  const work = await ImageWork.open(image);
+  const exportAfter = async (count: number) => {
+    await work.append(work.journal.actions.length, actions.slice(work.journal.actions.length, count));
+    await work.export();
+    return readFile(mask);
+  };
+  const refused = {
+    code: "not-ours",
+    message: expect.stringMatching(/^labels\/scan_seg\.png is there already .* Nothing was written\./),
+  };
+  await mkdir(join(folder, "labels"));
+  await writeFile(mask, "another program's");
+  await expect(work.export()).rejects.toMatchObject(refused);
+  expect(await readdir(join(folder, "labels"))).toEqual(["scan_seg.png"]);
+  expect(await readFile(mask, "utf8")).toBe("another program's");
+  await work.export(true);
+
+  const first = await exportAfter(10);
+  const second = await exportAfter(20);
+  expect(second.equals(first)).toBe(false);
+  // As a kill leaves it between what was written and the mask.
+  await writeFile(mask, first);
+  const third = await exportAfter(30);
+  await writeFile(mask, "changed");
+  await expect(work.export()).rejects.toMatchObject(refused);
+  expect(await readFile(mask, "utf8")).toBe("changed");
+  // What an earlier version wrote, and has not changed since, needs no question.
+  await rm(join(folder, "labels/scan.exported"));
+  await writeFile(mask, third);
+  await work.export();
+  await work.close();
+});
+
+test("of a volume neither the mask nor the statistics of another program are replaced", async () => {
+  const place = await folder();
+  await writeFile(join(place, "body.nii"), nifti({ size: [5, 4, 3] }));
+  const work = await ImageWork.open(join(place, "body.nii"));
+  await mkdir(join(place, "labels"));
+  await writeFile(join(place, "labels/body_stats.csv"), "mine");
+  await expect(work.export()).rejects.toThrow(/^labels\/body_stats\.csv is there already/);
+  expect(await readdir(join(place, "labels"))).toEqual(["body_stats.csv"]);
+  await work.close();
+});
+
+test("two images of a folder whose names differ in their endings alone have a journal and a mask each", async () => {
+  const { folder, image } = await folderWithImage("a.png");
+  const other = join(folder, "a.jpg");
+  await writeFile(other, imageBytes(GRID, 2));
+  const { actions } = session(5, 9);
+  const draw = async (path: string, count: number) => {
+    const work = await ImageWork.open(path);
+    await work.append(0, actions.slice(0, count));
+    const { path: mask } = await work.export();
+    await work.close();
+    return mask;
+  };
+  expect(await draw(image, 4)).toBe("labels/a_seg.png");
+  expect(await draw(other, 6)).toBe("labels/a.jpg_seg.png");
+  expect([await countActions(image), await countActions(other)]).toEqual([4, 6]);
+  // The second keeps its journal when the first is gone, and the first's is taken for nobody else's.
+  await rm(image);
+  expect((await ImageWork.open(other)).journal.actions.length).toBe(6);
+  await writeFile(join(folder, "a.tif"), imageBytes(GRID, 3));
+  await expect(ImageWork.open(join(folder, "a.tif"))).rejects.toMatchObject({ code: "other-image" });
+});
+
+test("a renamed image keeps its journal", async () => {
+  const { folder, image } = await folderWithImage("a.png");
+  const work = await ImageWork.open(image);
+  await work.append(0, session(5, 9).actions);
+  await work.close();
+  await rename(image, join(folder, "a.image"));
+  expect((await ImageWork.open(join(folder, "a.image"))).journal.actions.length).toBe(9);
 });
 
 test("opening an image writes nothing", async () => {

@@ -95,6 +95,18 @@ test("a volume's session says how many slices it has, and its mask and statistic
   expect(download.rawPayload).toEqual(await readFile(join(place, "labels/body_seg.nii")));
 });
 
+test("a mask of another program is replaced when the page says so, and not before", async () => {
+  const { ask, url, folder } = await oneImage();
+  await mkdir(join(folder, "labels"));
+  await writeFile(join(folder, "labels/scan_seg.png"), "another program's");
+  const refused = await ask("POST", `${url}/export`, { tab: TAB });
+  expect([refused.statusCode, refused.json()]).toEqual([409, error("not-ours")]);
+  expect(await readFile(join(folder, "labels/scan_seg.png"), "utf8")).toBe("another program's");
+  expect((await ask("POST", `${url}/export`, { tab: TAB, replace: true })).statusCode).toBe(200);
+  expect((await ask("POST", `${url}/export`, { tab: TAB })).statusCode).toBe(200);
+  expect(decodeImage(await readFile(join(folder, "labels/scan_seg.png")), "a.png")).toMatchObject(GRID);
+});
+
 test("a session gives the image, its actions and what was cut; the first tab writes", async () => {
   const { ask, url, image, folder } = await oneImage();
   const { actions } = session(3, 9);

@@ -100,9 +100,11 @@ test("two series of a folder, and two in one archive, have journals and masks of
     "labels/mixed-3_seg.nii.gz",
   ]);
   expect((await readdir(join(place, "labels"))).sort()).toEqual([
+    "two-part2.exported",
     "two-part2.journal",
     "two-part2_seg.nii.gz",
     "two-part2_stats.csv",
+    "two.exported",
     "two.journal",
     "two_seg.nii.gz",
     "two_stats.csv",
