@@ -2,7 +2,7 @@
 import { TendrilError } from "../core/index.ts";
 import { FileError } from "../files/index.ts";
 import { ImageFormatError } from "../image/index.ts";
-import { ActionError, JournalError, ProjectFileError } from "../project/index.ts";
+import { ActionError, JournalError, LabelError, ProjectFileError } from "../project/index.ts";
 
 /** A request that cannot be answered as it stands. */
 export class RequestError extends TendrilError {
@@ -63,7 +63,7 @@ const FILE_STATUS: Readonly<Record<string, number>> = {
 
 function statusOf(error: TendrilError): number {
   if (error instanceof RequestError) return error.status;
-  if (error instanceof ImageFormatError || error instanceof ActionError) return 422;
+  if (error instanceof ImageFormatError || error instanceof ActionError || error instanceof LabelError) return 422;
   if (error instanceof JournalError) return error.code === "full" ? 507 : 409;
   if (error instanceof ProjectFileError) return 409;
   if (error instanceof FileError) return FILE_STATUS[error.code] ?? 500;
