@@ -17,9 +17,19 @@ export function LabelList({ store }: { readonly store: Store }) {
           </span>
         </Show>
         <Show when={!store.isReadOnly()}>
-          <button type="button" class="link" title="Add a label to the project" onClick={() => store.beginLabel()}>
-            Add
-          </button>
+          <span>
+            <button
+              type="button"
+              class="link"
+              title="Change the label's name or color"
+              onClick={() => store.editLabel()}
+            >
+              Edit
+            </button>
+            <button type="button" class="link" title="Add a label to the project" onClick={() => store.beginLabel()}>
+              Add
+            </button>
+          </span>
         </Show>
       </h2>
       <ul>
@@ -31,9 +41,13 @@ export function LabelList({ store }: { readonly store: Store }) {
 
 function Row(props: { readonly store: Store; readonly label: Label }) {
   const { store } = props;
+  let row!: HTMLLIElement;
   const isActive = () => store.activeLabel()?.value === props.label.value;
+  createEffect(() => {
+    if (isActive()) row.scrollIntoView({ block: "nearest", inline: "nearest" });
+  });
   return (
-    <li>
+    <li ref={row}>
       <button
         type="button"
         class="label-row"
@@ -50,16 +64,6 @@ function Row(props: { readonly store: Store; readonly label: Label }) {
         <span class="label-name">{props.label.name}</span>
         <span class="amount">{amountOf(store, props.label)}</span>
       </button>
-      <Show when={isActive() && !store.isReadOnly()}>
-        <button
-          type="button"
-          class="link edit"
-          title={`Change the name or color of ${props.label.name}`}
-          onClick={() => store.editLabel(props.label)}
-        >
-          Edit
-        </button>
-      </Show>
     </li>
   );
 }

@@ -134,8 +134,10 @@ export function createLabelWork({ api, openImage, isReadOnly, closeOffer, ...por
       beginLabel() {
         if (!isReadOnly()) setDraft({ name: "", color: freeColor(labels()) });
       },
-      editLabel({ value, name, color }: Label) {
-        if (!isReadOnly()) setDraft({ value, name, color });
+      /** Another name or color for the one that is worked on. */
+      editLabel() {
+        const label = labelAt(key());
+        if (label && !isReadOnly()) setDraft({ value: label.value, name: label.name, color: label.color });
       },
     },
   };

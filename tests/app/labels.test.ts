@@ -88,7 +88,7 @@ test("two labels share an image: neither covers the other, undo goes back throug
   expect(await amounts(again)).toEqual([left, `${second.toLocaleString("en")} px`]);
   expect(await again.picture()).toBe(drawn);
   // A new name and color are kept, and drawn.
-  await again.page.click(".label-row[aria-pressed=true] + .edit");
+  await again.page.click(".label-list >> text=Edit");
   await again.page.fill(".naming input[type=text]", "Lesion");
   await again.page.fill(".naming input[type=color]", "#ff0000");
   await again.page.click(".naming >> text=Keep");
