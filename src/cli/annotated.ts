@@ -4,17 +4,7 @@ import { basename } from "node:path";
 import { type Image, UsageError } from "../core/index.ts";
 import { onFile } from "../files/index.ts";
 import type { DatasetCase, Label, Volume } from "../image/index.ts";
-import {
-  countActions,
-  filesAt,
-  folderOf,
-  type ImageFiles,
-  ImageWork,
-  labelsOf,
-  NEW_PROJECT,
-  readProjectFile,
-  stemOf,
-} from "../project/index.ts";
+import { countActions, filesAt, type ImageFiles, ImageWork, labelsOf, readLabels, stemOf } from "../project/index.ts";
 import { ImageCollection } from "../server/index.ts";
 
 /** An image or volume, its base name, and its labels. */
@@ -37,7 +27,7 @@ export async function findAnnotated(paths: readonly string[]): Promise<Found[]> 
     let annotated = 0;
     for (const { files, name } of isFolder ? await imagesIn(path) : [{ files: filesAt(path), name: basename(path) }]) {
       if ((await countActions(files)) === 0) continue;
-      const projectLabels = labelsOf(((await readProjectFile(folderOf(files))) ?? NEW_PROJECT).labels);
+      const projectLabels = labelsOf(await readLabels(files));
       found.set(files.paths.join("\0") + files.part, { files, name, projectLabels });
       annotated++;
     }

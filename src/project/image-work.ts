@@ -29,7 +29,7 @@ import {
 import { type Imported, importMask } from "./import.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
 import { type LabelChange, type ListedLabel, labelsOf, withLabel, withUsed } from "./labels.ts";
-import { ensureProjectFile, NEW_PROJECT, readProjectFile, writeLabels } from "./project-file.ts";
+import { ensureProjectFile, projectFolderOf, readLabels, writeLabels } from "./project-file.ts";
 import { statisticsCsv, talliesOf } from "./tally.ts";
 
 const LINE_FEED = 10;
@@ -73,7 +73,7 @@ export class ImageWork {
       ...grid,
       sha256: sha256(...read.map(({ bytes }) => bytes)),
     };
-    const prepare = () => prepareFolder(folder);
+    const prepare = () => prepareFolders(files);
     const work = new ImageWork(files, await Journal.open(besideImage(files, ".journal"), header, { prepare }));
     await work.labels();
     return work;
@@ -85,20 +85,18 @@ export class ImageWork {
    * @throws {ProjectFileError | FileError} when the list cannot be used
    */
   async labels(): Promise<ListedLabel[]> {
-    const { labels } = (await readProjectFile(folderOf(this.files))) ?? NEW_PROJECT;
-    return withUsed(labels, usedIn(this.journal.actions));
+    return withUsed(await readLabels(this.files), usedIn(this.journal.actions));
   }
 
   /**
-   * Adds a label to the project, or changes one. Calls for one folder must not overlap.
+   * Adds a label to the project, or changes one. Calls for one project must not overlap.
    *
    * @throws {LabelError} when it cannot be
    * @throws {ProjectFileError | FileError} as `labels`; the old list stays
    */
   async changeLabel(change: LabelChange): Promise<ListedLabel[]> {
     const labels = withLabel(await this.labels(), change);
-    await prepareFolder(folderOf(this.files));
-    return (await writeLabels(folderOf(this.files), labels)).labels;
+    return (await writeLabels(await projectFolderOf(this.files), labels)).labels;
   }
 
   /** As `Journal.append`; the first one makes the folder and the project file. */
@@ -159,7 +157,7 @@ export class ImageWork {
   async export(): Promise<ExportedMask> {
     const mask = await this.mask();
     const folder = folderOf(this.files);
-    await prepareFolder(folder);
+    await prepareFolders(this.files);
     await atomicWrite(join(folder, mask.path), mask.bytes);
     if (mask.statistics !== undefined) await atomicWrite(besideImage(this.files, "_stats.csv"), mask.statistics);
     return mask;
@@ -187,11 +185,12 @@ function usedIn(actions: readonly Action[]): Set<number> {
   );
 }
 
-async function prepareFolder(folder: string): Promise<void> {
+async function prepareFolders(files: ImageFiles): Promise<void> {
+  const folder = folderOf(files);
   const labels = join(folder, LABELS_FOLDER);
   await onFile("write", labels, () => mkdir(labels, { recursive: true }));
   await requireOwnLabels(folder);
-  await ensureProjectFile(folder);
+  await ensureProjectFile(await projectFolderOf(files));
 }
 
 /** @throws {FileError} code "outside" when `labels` is a link to a place outside the image's folder */

@@ -1,8 +1,9 @@
-/** `tendril.json`, beside the images: the project's version and its labels. */
-import { join } from "node:path";
+/** `tendril.json`, beside the images or in the folder of the study: the project's version and its labels. */
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { atomicWrite, FileError, readText } from "../files/index.ts";
 import { ProjectFileError } from "./errors.ts";
+import { folderOf, type ImageFiles } from "./image-files.ts";
 import { LABEL_LIMIT, type ListedLabel } from "./labels.ts";
 
 export const PROJECT_FILE = "tendril.json";
@@ -47,6 +48,22 @@ export async function readProjectFile(folder: string): Promise<ProjectFile | nul
     if (cause instanceof FileError && cause.code === "ENOENT") return null;
     throw cause;
   }
+}
+
+/**
+ * The folder whose project file an image goes by: its own, or else the one above that; or where it will be, when neither has one.
+ *
+ * @throws {ProjectFileError} when the one that is found is damaged
+ */
+export async function projectFolderOf(files: ImageFiles): Promise<string> {
+  const own = folderOf(files);
+  for (const folder of [own, dirname(own)]) if (await readProjectFile(folder)) return folder;
+  return files.study ?? own;
+}
+
+/** The list of labels that an image goes by. @throws {ProjectFileError} when it is damaged */
+export async function readLabels(files: ImageFiles): Promise<readonly ListedLabel[]> {
+  return ((await readProjectFile(await projectFolderOf(files))) ?? NEW_PROJECT).labels;
 }
 
 /** Writes one with a single label where there is none; leaves an existing one alone. */
