@@ -115,9 +115,9 @@ export function valuesOf({ annotations, annotation }: History, first: number): U
 function requireFit({ data }: Annotation, { kind, delta }: Change): void {
   const isByHand = kind === "scribble" || kind === "brush" || kind === "erase";
   for (let run = 0; run < delta.length; run += 4) {
-    const [start, length, before, after] = delta.slice(run, run + 4);
-    const isTaking = !isByHand && (after & INSIDE) !== 0;
-    for (let p = start; p < start + length; p++) {
+    const before = delta[run + 2];
+    const isTaking = !isByHand && (delta[run + 3] & INSIDE) !== 0;
+    for (let p = delta[run]; p < delta[run] + delta[run + 1]; p++) {
       if ((data[p] & OWN) !== before)
         throw new InternalError(`A change expects ${before} at pixel ${p}, which holds ${data[p] & OWN}.`);
       if (isTaking && data[p] & ELSEWHERE_BY_HAND)
@@ -127,6 +127,7 @@ function requireFit({ data }: Annotation, { kind, delta }: Change): void {
 }
 
 function takenFromOthers({ annotations }: History, { label, delta }: LabelDelta): LabelDelta[] {
+  if (annotations.size === 1) return [];
   const { data } = annotations.get(label)!;
   const taken = new Map<number, number[]>();
   for (let run = 0; run < delta.length; run += 4) {
@@ -146,10 +147,11 @@ function apply({ annotations }: History, { label, delta }: LabelDelta, direction
   const { data } = annotations.get(label)!;
   const others = [...annotations].flatMap(([other, { data }]) => (other === label ? [] : [data]));
   for (let run = 0; run < delta.length; run += 4) {
-    const [start, end] = [delta[run], delta[run] + delta[run + 1]];
-    const [from, to] = direction === 1 ? [delta[run + 2], delta[run + 3]] : [delta[run + 3], delta[run + 2]];
+    const start = delta[run];
+    const end = start + delta[run + 1];
+    const to = direction === 1 ? delta[run + 3] : delta[run + 2];
     for (let p = start; p < end; p++) data[p] = (data[p] & ~OWN) | to;
-    if (((from | to) & INSIDE) === 0) continue;
+    if (others.length === 0 || ((delta[run + 2] | delta[run + 3]) & INSIDE) === 0) continue;
     const seen = to & INSIDE ? elsewhere(to) : 0;
     for (const other of others) for (let p = start; p < end; p++) other[p] = (other[p] & OWN) | seen;
   }

@@ -18,6 +18,7 @@ import {
   importMask,
   named,
   OWN,
+  parseAction,
   partialOf,
   perform,
   replay,
@@ -211,4 +212,12 @@ test("the journal's lines of a single label name none", () => {
   const stroke = randomStroke(Rng.seeded(1));
   expect(named(FIRST)).toEqual({});
   expect({ stroke, ...named(2) }).toEqual({ stroke, label: 2 });
+});
+
+test("a change names a label from 1 to 255 or none, and undo names none", () => {
+  const change = { ...draw(emptyHistory(GRID), 2, [[3, 3]]), label: undefined as unknown };
+  expect(parseAction({ ...change, label: 255 }, GRID)).toMatchObject({ label: 255 });
+  for (const label of [0, -1, 256, 1.5, "2", null])
+    expect(() => parseAction({ ...change, label }, GRID)).toThrow(/label/);
+  expect(() => parseAction({ kind: "undo", at: 0, label: 2 }, GRID)).toThrow(/label/);
 });
