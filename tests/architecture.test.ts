@@ -110,7 +110,7 @@ const PUBLIC: Readonly<Record<string, string>> = {
     ImageFormatCode ImageFormatDetails ImageFormatError IntensityWindow Label LabelMap ListedSeries LoadedMask
     MaskTarget NamedFile NiftiFile Nrrd Opened OpenedGrid Orientation Origin OutputFile PACKED_START_BYTES PIXEL_LIMIT
     PLANE_NAMES PNG_CASES Picture PixelValues Plane PlaneName START_BYTES SeriesPlaces SliceSteps Volume Voxel
-    VoxelAxis VoxelData agreedLabels bidsCases bidsDerivative bidsIndex checkAnyStart checkStart colorOf decodeAny
+    VoxelAxis VoxelData agreedLabels bidsCases bidsDerivative bidsIndex channelsOf checkAnyStart checkStart colorOf decodeAny
     decodeDicom decodeDicomSeg decodeFiles decodeImage decodeJpeg decodeNifti decodeNrrd decodeTiff decodeValues
     encodeCoco encodeDcmqiMetadata encodeDicomSeg encodeImagePng encodeLabels encodeMaskPng encodeNiftiImage
     encodeNiftiLabels encodePicture encodeSegNrrd endingOf grayScaleOf gridOf isGzip labelMapOf listDicom

@@ -1,8 +1,10 @@
 /** The local server's interface, as the page uses it (the table in docs/architecture.md). Replies are checked here, once. */
 import { z } from "zod";
 import { TendrilError } from "../core/index.ts";
+import type { Label } from "../image/index.ts";
 import { parseAction } from "../project/action-schema.ts";
 import type { Action } from "../project/annotation.ts";
+import type { LabelChange } from "../project/labels.ts";
 
 /** The server refused (status 400 and up), answered nonsense, or did not answer at all (status 0). */
 export class ApiError extends TendrilError {
@@ -27,6 +29,8 @@ const fileList = z.object({
   files: z.array(z.object({ name: z.string(), size: z.number() })),
 });
 
+const labelList = z.array(z.object({ value: z.number(), name: z.string(), color: z.string() })).min(1);
+
 const sessionReply = z.object({
   writer: z.boolean(),
   image: z.object({
@@ -36,12 +40,15 @@ const sessionReply = z.object({
     depth: z.number().optional(),
     sha256: z.string(),
   }),
+  /** Of its project, and what else it has changes of; the first first */
+  labels: labelList,
   /** What was noticed when the image was found, a sentence each. */
   notes: z.array(z.string()).default([]),
   actions: z.array(z.unknown()),
   cut: z.number(),
 });
 
+const labelsReply = z.object({ labels: labelList });
 const saved = z.object({ saved: z.number() });
 const exported = z.object({ path: z.string(), inside: z.number() });
 const uploaded = z.object({ id: z.string() });
@@ -88,6 +95,11 @@ export class Api {
   async session(id: string): Promise<Session> {
     const reply = await this.json("POST", `${pathOf(id)}/session`, sessionReply, { tab: this.tab });
     return { ...reply, actions: reply.actions.map((action) => parseAction(action, reply.image)) };
+  }
+
+  /** Adds a label to the image's project, or changes one. @returns all of them */
+  async changeLabel(id: string, change: LabelChange): Promise<readonly Label[]> {
+    return (await this.json("POST", `${pathOf(id)}/labels`, labelsReply, change)).labels;
   }
 
   /** @returns how many actions are on disk and synced */

@@ -7,6 +7,7 @@ import { Gallery } from "./gallery.tsx";
 import { createHand } from "./hand.ts";
 import { KeySheet } from "./key-sheet.tsx";
 import { listen, type Page } from "./keys.ts";
+import { LabelDialog } from "./label-list.tsx";
 import { MaskLabels } from "./mask-labels.tsx";
 import { SidePlanes } from "./side-planes.tsx";
 import { SliceBar } from "./slice-bar.tsx";
@@ -74,6 +75,7 @@ export function App({ store }: { readonly store: Store }) {
           </div>
         )}
       </Show>
+      <LabelDialog store={store} />
       <p class="unseen" aria-live="polite">
         {store.announcement()}
       </p>

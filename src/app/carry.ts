@@ -1,6 +1,6 @@
 /** One slice's mask for the next: as it is, to be taken, and what is likely of it there, for the model to begin from. */
 import { boundsOf, crop, depthIn, distanceTo, type Mask } from "../core/index.ts";
-import { type Annotation, BY_HAND, changeOfInside, INSIDE, SEGMENTED } from "../project/annotation.ts";
+import { type Annotation, BY_HAND, changeOfInside, ELSEWHERE, INSIDE, SEGMENTED } from "../project/annotation.ts";
 import type { OfferedCandidate } from "./worker-messages.ts";
 
 /** What lies at least so deep in the mask is inside on the next slice too, most likely; share of the deepest. */
@@ -26,7 +26,7 @@ export function startedFrom(mask: Mask, { data }: Annotation): Uint8Array {
   const deepest = depth.reduce((most, value) => Math.max(most, value), 0);
   const margin = Math.max(LEAST_MARGIN, MARGIN * deepest);
   return data.map((value, i) => {
-    if (value & BY_HAND) return value;
+    if (value & (BY_HAND | ELSEWHERE)) return value;
     if (depth[i] > 0 && depth[i] >= CORE_DEPTH * deepest) return SEGMENTED | INSIDE;
     return value === 0 && away[i] >= margin ? SEGMENTED : value;
   });

@@ -2,6 +2,7 @@
 import { createEffect, createMemo, createSignal, For, Match, onCleanup, onMount, Show, Switch } from "solid-js";
 import type { Grid } from "../core/index.ts";
 import type { Offer } from "./asker.ts";
+import { LabelList } from "./label-list.tsx";
 import { LearningLine } from "./learning-line.tsx";
 import {
   type Crop,
@@ -75,12 +76,15 @@ export function Gallery({ store }: { readonly store: Store }) {
         <Match when={failure(store)}>{(why) => <p class="hint warning">{why()}</p>}</Match>
         <Match when={store.openImage()}>{(open) => <Hint store={store} open={open()} />}</Match>
       </Switch>
-      <Show when={store.openImage() && store.takesStep() && !store.isReadOnly()}>
-        <div class="foot">
+      <div class="foot">
+        <Show when={store.openImage()}>
+          <LabelList store={store} />
+        </Show>
+        <Show when={store.openImage() && store.takesStep() && !store.isReadOnly()}>
           <StepDial store={store} />
           <LearningLine store={store} />
-        </div>
-      </Show>
+        </Show>
+      </div>
     </section>
   );
 }

@@ -5,6 +5,7 @@ import type { Store } from "./store.ts";
 
 const GROUPS: readonly KeyAction["group"][] = [
   "Candidates",
+  "Labels",
   "Tools",
   "History",
   "Slices",

@@ -13,7 +13,7 @@ export interface Page {
 }
 
 export interface KeyAction {
-  readonly group: "Candidates" | "Tools" | "History" | "Slices" | "Images" | "View" | "File and help";
+  readonly group: "Candidates" | "Labels" | "Tools" | "History" | "Slices" | "Images" | "View" | "File and help";
   /** As they are printed: "Ctrl+Shift+Z", "?", "1". Several do the same. What a mouse does stands here in words. */
   readonly keys: readonly string[];
   readonly label: string;
@@ -69,12 +69,21 @@ export const ACTIONS = {
     label: "None of these",
     run({ store, hand }) {
       if (store.settings.isSheetShown()) store.settings.setSheetShown(false);
+      else if (store.draft()) store.closeDraft();
       else if (store.maskChoice()) store.maskChoice()?.choose(null);
       else if (hand.live()) hand.cancel();
       else if (hand.isKeyboard() && !store.offer()) hand.hover(null);
       else store.closeOffer();
     },
   },
+
+  previousLabel: {
+    group: "Labels",
+    keys: [","],
+    label: "Previous label of the project",
+    run: ({ store }) => store.stepLabel(-1),
+  },
+  nextLabel: { group: "Labels", keys: ["."], label: "Next label", run: ({ store }) => store.stepLabel(1) },
 
   scribble: tool("S", "scribble", "Scribble: left inside, right outside; then candidates are offered"),
   brush: tool("B", "brush", "Brush: left paints inside, right outside"),

@@ -11,7 +11,7 @@ export function MaskLabels({ store }: { readonly store: Store }) {
   return (
     <dialog class="sheet" ref={dialog} aria-label="Labels of the mask" onClose={() => store.maskChoice()?.choose(null)}>
       <h2>{`${store.maskChoice()?.name ?? ""} holds several labels`}</h2>
-      <p>Which one becomes the start?</p>
+      <p>{`Which one becomes the start of ${store.activeLabel()?.name ?? ""}?`}</p>
       <ul class="labels">
         <For each={store.maskChoice()?.labels}>
           {(label) => (
@@ -23,6 +23,9 @@ export function MaskLabels({ store }: { readonly store: Store }) {
           )}
         </For>
       </ul>
+      <button type="button" class="link" onClick={() => store.maskChoice()?.choose("all")}>
+        All of them, each as the label of its name
+      </button>
       <button type="button" class="link close" onClick={() => store.maskChoice()?.choose(null)}>
         None
       </button>

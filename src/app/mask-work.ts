@@ -1,9 +1,11 @@
 /** An existing mask as the start of the work on the open image: read by a worker, a label chosen where it has several, and one change of the journal. */
 import { createSignal } from "solid-js";
-import type { LoadedMask } from "../image/index.ts";
+import type { Label, LoadedMask } from "../image/index.ts";
 import type { Action } from "../project/annotation.ts";
 import { ActionError } from "../project/errors.ts";
-import { importMask, importSentence, type OccurringLabel, occurringLabels } from "../project/import.ts";
+import { annotationOf } from "../project/history.ts";
+import { importMask, importSentence, matchLabels, type OccurringLabel, occurringLabels } from "../project/import.ts";
+import { keyOf, type LabelChange } from "../project/labels.ts";
 import { type Message, sentenceOf } from "./message.ts";
 import type { OpenImage } from "./open-image.ts";
 import type { Reader } from "./reader.ts";
@@ -18,7 +20,7 @@ export interface MaskChoice {
   readonly name: string;
   readonly labels: readonly OccurringLabel[];
   /** Without a label none is taken. */
-  choose(label: OccurringLabel | null): void;
+  choose(label: OccurringLabel | "all" | null): void;
 }
 
 /** What of the page's state this needs. */
@@ -29,12 +31,18 @@ export interface MaskPorts {
   act(action: Action): void;
   closeOffer(): void;
   undo(): void;
+  /** What changes of the label that is worked on name. */
+  label(): number;
+  labels(): readonly Label[];
+  /** Adds a label to the project. @returns all of them */
+  changeLabel(opened: OpenImage, change: LabelChange): Promise<readonly Label[]>;
   announce(text: string): void;
   setMessage(message: Message | null): void;
 }
 
 export function createMaskWork(ports: MaskPorts) {
   const { reader, openImage, isReadOnly, act, closeOffer, undo, announce, setMessage } = ports;
+  const { label: active, labels: listed, changeLabel } = ports;
   const [choice, setChoice] = createSignal<MaskChoice | null>(null);
 
   async function openMask(file: File): Promise<void> {
@@ -64,14 +72,50 @@ export function createMaskWork(ports: MaskPorts) {
         labels,
         choose(label) {
           setChoice(null);
-          if (label && openImage() === opened) lay(opened, name, map, sha256, label);
+          if (openImage() !== opened) return;
+          if (label === "all") void layAll(opened, name, map, sha256, labels);
+          else if (label) lay(opened, name, map, sha256, label);
         },
       });
   }
 
-  function lay(opened: OpenImage, name: string, map: LoadedMask, sha256: string, label: OccurringLabel): void {
+  /** Each label becomes the project's of its name, or of its value where the file gives none; those that the file alone names are added. */
+  async function layAll(
+    opened: OpenImage,
+    name: string,
+    map: LoadedMask,
+    sha256: string,
+    labels: readonly OccurringLabel[],
+  ): Promise<void> {
     try {
-      const imported = importMask(opened.history.annotation, map, { sha256, label: label.value });
+      const unknown = matchLabels(labels, listed()).filter(({ label }) => !label);
+      const nameless = unknown.filter(({ isNamed }) => !isNamed).map(({ mask }) => mask.value);
+      if (nameless.length > 0)
+        return say(
+          "warning",
+          `${name} gives no names to its labels, and the project has none of value ${nameless.join(", ")}. Add them first.`,
+        );
+      for (const { mask } of unknown) await changeLabel(opened, { name: mask.name, color: mask.color });
+      if (openImage() !== opened) return;
+      for (const { mask, label } of matchLabels(labels, listed()))
+        lay(opened, name, map, sha256, mask, keyOf(listed(), label!.value));
+      setMessage({ tone: "note", text: `Imported ${labels.length} labels of ${name}. Each is one change to undo.` });
+    } catch (error) {
+      say("warning", sentenceOf(error));
+    }
+  }
+
+  /** @param to  what the change names */
+  function lay(
+    opened: OpenImage,
+    name: string,
+    map: LoadedMask,
+    sha256: string,
+    label: OccurringLabel,
+    to = active(),
+  ): void {
+    try {
+      const imported = importMask(annotationOf(opened.history, to), map, { sha256, label: label.value }, to);
       const text = [
         importSentence(`${label.value} (${label.name}) of ${name}`, imported, opened.volume ? "voxels" : "pixels"),
         ...(map.notes ?? []),

@@ -1,12 +1,13 @@
 /** What is offered for the sheet that is worked on: candidates asked for, looked at, taken, or let go. */
 import { batch, createSignal } from "solid-js";
-import { type Action, type TakenCandidate, takeDelta } from "../project/annotation.ts";
+import { type Action, named, type TakenCandidate, takeDelta } from "../project/annotation.ts";
 import type { Asker, Offer } from "./asker.ts";
 import { sentenceOf } from "./message.ts";
 import { changeWords, disagreementOf } from "./offer-raster.ts";
 import type { OpenImage } from "./open-image.ts";
 import type { Settings } from "./settings.ts";
 import { placeOn, type Sheet } from "./sheet.ts";
+import type { Slicing } from "./slice-work.ts";
 import { STEPS } from "./steps.ts";
 import type { ModelFacts } from "./worker-messages.ts";
 
@@ -29,6 +30,9 @@ export interface OfferPorts {
   readonly settings: Settings;
   openImage(): OpenImage | null;
   sheet(): Sheet | null;
+  slicing(): Slicing | null;
+  /** What changes of the label that is worked on name. */
+  label(): number;
   isReadOnly(): boolean;
   takesStep(): boolean;
   act(action: Action): void;
@@ -38,7 +42,7 @@ export interface OfferPorts {
 }
 
 export function createOffers({ asker, settings, openImage, sheet, isReadOnly, takesStep, ...ports }: OfferPorts) {
-  const { act, know, announce, insideOn } = ports;
+  const { slicing, label, act, know, announce, insideOn } = ports;
   const [offerState, setOfferState] = createSignal<OfferState>({ kind: "none" });
   const [previewed, setPreviewed] = createSignal<number | null>(null);
   /** How often the same question has been asked anew. */
@@ -67,7 +71,7 @@ export function createOffers({ asker, settings, openImage, sheet, isReadOnly, ta
       const answer = await asker.ask({ image, annotation: annotation.data, count: OFFERED, seed: seed(), step });
       if (!answer || sheet() !== shown) return;
       if (answer.model) know(answer.model);
-      if (shown.place) opened.volume!.disagreed(shown.place, disagreementOf(answer.candidates, annotation));
+      if (shown.place) slicing()!.work.disagreed(shown.place, disagreementOf(answer.candidates, annotation));
       if (answer.candidates.length === 0) nothingLarger();
       else present(answer, opened);
     } catch (error) {
@@ -110,8 +114,11 @@ export function createOffers({ asker, settings, openImage, sheet, isReadOnly, ta
     if (!opened || !shown || !from || !candidate || isReadOnly()) return;
     const delta = opened.wholeDelta(takeDelta(shown.annotation, candidate.partial, candidate.box));
     if (candidate.isCarried)
-      act({ kind: "carry", slice: shown.place!, from: from.carriedFrom!, delta, at: Date.now() });
-    else act({ kind: "take", candidate: factsOf(from, place), ...placeOn(shown), delta, at: Date.now() });
+      act({ kind: "carry", slice: shown.place!, from: from.carriedFrom!, ...named(label()), delta, at: Date.now() });
+    else {
+      const candidate = factsOf(from, place);
+      act({ kind: "take", candidate, ...placeOn(shown), ...named(label()), delta, at: Date.now() });
+    }
     announce(`Took ${place + 1}, ${insideOn(opened).toLocaleString("en")} pixels.`);
     round = 0;
     void ask();

@@ -1,16 +1,11 @@
 /** One image or volume as it is open on the page: its pixels, its history, and the sheet that is worked on. */
-import type { Box } from "../core/index.ts";
-import type { MaskTarget, PlaneName, Voxel } from "../image/index.ts";
-import {
-  type Action,
-  type Change,
-  type Delta,
-  emptyHistory,
-  type History,
-  INSIDE,
-  perform,
-} from "../project/annotation.ts";
+import type { Box, Image } from "../core/index.ts";
+import type { Label, MaskTarget, PlaneName, Voxel } from "../image/index.ts";
+import { type Action, type Delta, INSIDE } from "../project/annotation.ts";
+import { annotationOf, emptyHistory, type History, perform } from "../project/history.ts";
+import { Colors } from "./label-colors.ts";
 import { OpenVolume } from "./open-volume.ts";
+import type { Level } from "./pyramid.ts";
 import type { ReadFile } from "./reader.ts";
 import { type Sheet, sheetOf } from "./sheet.ts";
 import { volumePresets } from "./volume-window.ts";
@@ -37,22 +32,26 @@ export class OpenImage {
   /** Null for an image. */
   readonly volume: OpenVolume | null;
   /** Null for a volume, whose sheets are its slices. */
-  private readonly flat: Sheet | null;
+  private readonly flat: { readonly image: Image; readonly levels: readonly Level[] } | null;
+  /** Of an image, those that have been asked for, by what a label's changes name. */
+  private readonly sheets = new Map<number, Sheet>();
+  private readonly colors: Colors;
+  /** Image pixels or voxels inside, by what a label's changes name. */
+  private readonly inside = new Map<number, number>();
   /** Actions carried out since the journal's beginning, undo and redo included. */
   performed = 0;
-  /** Image pixels or voxels inside. */
-  inside = 0;
 
-  constructor(of: { id: string; name: string; sha256: string; file: ReadFile }) {
+  constructor(of: { id: string; name: string; sha256: string; labels: readonly Label[]; file: ReadFile }) {
     this.id = of.id;
     this.name = of.name;
     this.sha256 = of.sha256;
+    this.colors = new Colors(of.labels);
     const { file } = of;
     this.target = file.target;
     if (file.kind === "volume") {
       const [ni, nj, nk] = file.volume.size;
       this.history = emptyHistory({ width: ni, height: nj * nk });
-      this.volume = new OpenVolume(file.volume, file.scale, this.history.annotation);
+      this.volume = new OpenVolume(file.volume, file.scale, this.history, this.colors);
       this.flat = null;
       this.range = Math.max(1, file.scale.top);
       const { presets, first } = volumePresets(file.volume, file.scale);
@@ -62,7 +61,7 @@ export class OpenImage {
       const { image, levels } = file;
       this.history = emptyHistory(image);
       this.volume = null;
-      this.flat = sheetOf(image, this.history.annotation, { levels });
+      this.flat = { image, levels };
       this.range = image.maximum;
       this.presets = presetsOf(levels, image.maximum);
       // 16 bits are rarely used in full: 12-bit data in the full range would be almost black.
@@ -70,10 +69,37 @@ export class OpenImage {
     }
   }
 
-  sheetAt({ at, plane: name }: Look): Sheet {
-    if (!this.volume) return this.flat!;
+  /** @throws {ActionError} when there is no memory for one more label */
+  sheetAt({ at, plane: name }: Look, label: number): Sheet {
+    if (!this.volume) return this.flatSheet(label);
     const plane = this.volume.planes[name];
-    return this.volume.sheetAt(plane, this.volume.sliceAt(plane, at));
+    return this.volume.sheetAt(plane, this.volume.sliceAt(plane, at), label);
+  }
+
+  private flatSheet(label: number): Sheet {
+    const annotation = annotationOf(this.history, label);
+    const { annotations } = this.history;
+    const known = this.sheets.get(label);
+    if (known && known.others.size === annotations.size - 1) return known;
+    const others = [...annotations].flatMap(([other, annotation]) =>
+      other === label ? [] : { label: other, annotation, color: this.colors.of(other) },
+    );
+    const { image, levels } = this.flat!;
+    const sheet = sheetOf(image, annotation, { levels, color: this.colors.of(label), others });
+    this.sheets.set(label, sheet);
+    return sheet;
+  }
+
+  /** The project's labels have other colors. */
+  recolor(labels: readonly Label[]): void {
+    this.colors.set(labels);
+    this.sheets.clear();
+    this.volume?.recolored();
+  }
+
+  /** Pixels or voxels inside a label. */
+  insideOf(label: number): number {
+    return this.inside.get(label) ?? 0;
   }
 
   /** A change of the current sheet's pixels as it stands in the journal. */
@@ -82,25 +108,21 @@ export class OpenImage {
   }
 
   perform(action: Action): void {
-    const change = changeOf(this.history, action);
-    perform(this.history, action);
+    const applied = perform(this.history, action);
     this.performed++;
-    if (!change) return;
-    const direction = action.kind === "undo" ? -1 : 1;
-    this.inside += direction * insideAdded(change.delta);
-    if (this.volume) this.volume.changed(change.delta, direction);
-    else {
-      const box = boundsOfDelta(change.delta, this.flat!.width);
-      if (box) this.flat!.labels.changed(box);
-    }
+    for (const { label, delta, direction } of applied)
+      this.inside.set(label, this.insideOf(label) + direction * insideAdded(delta));
+    if (this.volume) this.volume.changed(applied);
+    else for (const { delta } of applied) this.redraw(delta);
   }
-}
 
-/** The change that an action makes, takes back, or makes again; none for an undo with nothing to undo. */
-export function changeOf(history: History, action: Action): Change | undefined {
-  if (action.kind === "undo") return history.done[history.done.length - 1];
-  if (action.kind === "redo") return history.undone[history.undone.length - 1];
-  return action;
+  /** What was done to one label is seen on every sheet. */
+  private redraw(delta: Delta): void {
+    const box = boundsOfDelta(delta, this.flat!.image.width);
+    if (!box) return;
+    for (const sheet of this.sheets.values())
+      for (const { labels } of [sheet, ...sheet.others.values()]) labels.changed(box);
+  }
 }
 
 function insideAdded(delta: Delta): number {

@@ -1,4 +1,5 @@
-/** A volume as it is open on the page: its planes, the slice that is worked on, what is inside, and which slices to doubt. */
+/** A volume as it is open on the page: its planes, its labels, and the slice that is worked on. */
+import type { Image } from "../core/index.ts";
 import {
   type GrayScale,
   type Plane,
@@ -9,51 +10,89 @@ import {
   type Volume,
   type Voxel,
 } from "../image/index.ts";
-import { type Annotation, type Change, type Delta, joinDeltas, type SlicePlace } from "../project/annotation.ts";
-import { DoubtMeter } from "../project/doubt.ts";
-import { DONE, FILLED, gapOf, marksOf, readSlice, sliceOf, volumeIndexOf } from "../project/slice-labels.ts";
-import { Tally } from "../project/tally.ts";
+import { type Delta, joinDeltas, type SlicePlace } from "../project/annotation.ts";
+import { type Applied, annotationOf, type History } from "../project/history.ts";
+import { readSlice, volumeIndexOf } from "../project/slice-labels.ts";
+import { voxelVolumeOf } from "../project/tally.ts";
+import type { Colors } from "./label-colors.ts";
+import { buildPyramid, type Level } from "./pyramid.ts";
 import { follow, type Sheet, sheetOf } from "./sheet.ts";
+import { VolumeLabel } from "./volume-label.ts";
+
+/** What is on the screen of the slice that is worked on. */
+interface Current {
+  readonly plane: Plane;
+  readonly slice: number;
+  readonly image: Image;
+  readonly levels: readonly Level[];
+  /** Whose sheet it is; null where that has to be made anew. */
+  shown: { readonly label: number; readonly sheet: Sheet } | null;
+}
 
 export class OpenVolume {
   readonly volume: Volume;
   readonly scale: GrayScale;
   readonly planes: Readonly<Record<PlaneName, Plane>>;
-  readonly tally: Tally;
-  /** [k, j, i], of the whole volume */
-  private readonly labels: Uint8Array;
-  private current: { readonly plane: Plane; readonly slice: number; readonly sheet: Sheet } | null = null;
-  /** Share of the pixels on which the candidates that were offered last disagree, by axis and slice. */
-  private readonly disagreement = new Map<string, number>();
-  private readonly meters = new Map<Plane, { readonly meter: DoubtMeter; readonly uneven: Float64Array }>();
+  private readonly history: History;
+  private readonly colors: Colors;
+  private readonly labels = new Map<number, VolumeLabel>();
+  private current: Current | null = null;
 
-  constructor(volume: Volume, scale: GrayScale, annotation: Annotation) {
+  constructor(volume: Volume, scale: GrayScale, history: History, colors: Colors) {
     this.volume = volume;
     this.scale = scale;
     this.planes = planesOf(volume);
-    this.tally = new Tally(volume);
-    this.labels = annotation.data;
+    this.history = history;
+    this.colors = colors;
   }
 
-  /** The sheet of a slice; the same one until another slice is asked for. */
-  sheetAt(plane: Plane, slice: number): Sheet {
-    const { current } = this;
-    if (current?.plane === plane && current.slice === slice) return current.sheet;
-    const { size } = this.volume;
-    const place: SlicePlace = { axis: plane.axis, index: slice };
-    const image = sliceImage(this.volume, this.scale, plane, slice);
-    const sheet = sheetOf(image, sliceOf(this.labels, size, plane, slice), { aspect: plane.aspect, place });
-    this.current = { plane, slice, sheet };
+  /** @throws {ActionError} when there is no memory for one more label */
+  of(label: number): VolumeLabel {
+    const known = this.labels.get(label);
+    if (known) return known;
+    const made = new VolumeLabel(label, this.volume, annotationOf(this.history, label));
+    this.labels.set(label, made);
+    // The other labels' sheets have one more beside them.
+    this.recolored();
+    return made;
+  }
+
+  /** The labels that have been worked on, by what their changes name. */
+  get worked(): ReadonlyMap<number, VolumeLabel> {
+    return this.labels;
+  }
+
+  /** The sheet of a slice, for a label; the same one until another is asked for. */
+  sheetAt(plane: Plane, slice: number, label: number): Sheet {
+    const own = this.of(label);
+    const current = this.currentAt(plane, slice);
+    if (current.shown?.label === label) return current.shown.sheet;
+    const sheet = sheetOf(current.image, own.on(plane, slice), {
+      ...{ aspect: plane.aspect, place: { axis: plane.axis, index: slice }, levels: current.levels },
+      color: this.colors.of(label),
+      others: [...this.labels].flatMap(([other, work]) =>
+        other === label ? [] : { label: other, annotation: work.on(plane, slice), color: this.colors.of(other) },
+      ),
+    });
+    current.shown = { label, sheet };
     return sheet;
+  }
+
+  /** The picture of the slice is the same for every label, and what was learned of it too. */
+  private currentAt(plane: Plane, slice: number): Current {
+    if (this.current?.plane === plane && this.current.slice === slice) return this.current;
+    const image = sliceImage(this.volume, this.scale, plane, slice);
+    this.current = { plane, slice, image, levels: buildPyramid(image), shown: null };
+    return this.current;
+  }
+
+  /** Labels have other colors, or there are more of them. */
+  recolored(): void {
+    if (this.current) this.current.shown = null;
   }
 
   planeAcross(axis: SlicePlace["axis"]): Plane {
     return Object.values(this.planes).find((plane) => plane.axis === axis)!;
-  }
-
-  /** What a slice holds of the annotation, a copy. */
-  annotationOn(plane: Plane, slice: number): Annotation {
-    return sliceOf(this.labels, this.volume.size, plane, slice);
   }
 
   /** A change of the current sheet's pixels as one of the volume's. */
@@ -62,45 +101,27 @@ export class OpenVolume {
     return joinDeltas([{ delta, volumeIndex: volumeIndexOf(this.volume.size, plane, slice) }]);
   }
 
-  /** The volume's annotation has changed. @param direction  1 for a change that was made, -1 for one that was taken back */
-  changed(delta: Delta, direction: 1 | -1): void {
-    this.tally.change(delta, direction);
-    for (const [{ axis }, { uneven }] of this.meters) {
-      const { first, last } = slicesTouched(delta, axis, this.volume.size);
-      uneven.fill(Number.NaN, Math.max(0, first - 1), last + 2);
-    }
-    if (!this.current) return;
-    const { plane, slice, sheet } = this.current;
+  /** The annotations have changed. */
+  changed(applied: readonly Applied[]): void {
+    for (const { label, delta, direction } of applied) this.of(label).changed(delta, direction);
+    if (!this.current?.shown) return;
+    const { plane, slice, shown } = this.current;
+    const { label, sheet } = shown;
     const now = new Uint8Array(sheet.annotation.data.length);
-    readSlice(this.labels, this.volume.size, plane, slice, now);
-    follow(sheet, now);
+    for (const [key, layer] of [[label, sheet] as const, ...sheet.others]) {
+      readSlice(this.of(key).annotation.data, this.volume.size, plane, slice, now);
+      follow(layer, now);
+    }
   }
 
-  disagreed({ axis, index }: SlicePlace, share: number): void {
-    this.disagreement.set(`${axis}/${index}`, share);
+  /** Of a voxel, in ml. */
+  get voxelVolume(): number {
+    return voxelVolumeOf(this.volume);
   }
 
-  /** [plane.count], 0 to 1: how much each slice's mask is to be doubted; what is done is not. */
-  doubts(plane: Plane, changes: readonly Change[]): Float64Array {
-    const marks = marksOf(changes, plane);
-    const { meter, uneven } = this.meterOf(plane);
-    const areas = this.tally.areas[plane.axis];
-    return Float64Array.from(marks, (mark, slice) => {
-      if (mark & DONE) return 0;
-      const isNear = areas[slice] > 0 || (areas[slice - 1] > 0 && areas[slice + 1] > 0);
-      if (Number.isNaN(uneven[slice])) uneven[slice] = isNear ? meter.uneven(slice) : 0;
-      const filled = mark & FILLED ? meter.filled(slice, gapOf(changes, plane.axis, slice)) : 0;
-      return Math.max(uneven[slice], filled, this.disagreement.get(`${plane.axis}/${slice}`) ?? 0);
-    });
-  }
-
-  private meterOf(plane: Plane) {
-    const known = this.meters.get(plane);
-    if (known) return known;
-    const meter = new DoubtMeter(this.labels, this.volume.size, plane);
-    const made = { meter, uneven: new Float64Array(plane.count).fill(Number.NaN) };
-    this.meters.set(plane, made);
-    return made;
+  /** The color that a label is drawn in. */
+  colorOf(label: number): string {
+    return this.colors.of(label);
   }
 
   /** Intensity in a voxel, in the file's unit. */
@@ -124,27 +145,4 @@ export class OpenVolume {
   sliceAt(plane: Plane, at: Voxel): number {
     return pixelOf(plane, at).slice;
   }
-}
-
-/** The first and the last slice across an axis that a change reaches; none for a change of nothing. */
-export function slicesTouched(
-  delta: Delta,
-  axis: SlicePlace["axis"],
-  [ni, nj]: Volume["size"],
-): { first: number; last: number } {
-  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let run = 0; run < delta.length; run += 4) {
-    const [start, end] = [delta[run], delta[run] + delta[run + 1] - 1];
-    const row = (voxel: number) => Math.floor(voxel / ni);
-    const isOneRow = row(start) === row(end);
-    const isOneSlice = Math.floor(row(start) / nj) === Math.floor(row(end) / nj);
-    const [from, to] = [
-      [isOneRow ? start % ni : 0, isOneRow ? end % ni : ni - 1],
-      [isOneSlice ? row(start) % nj : 0, isOneSlice ? row(end) % nj : nj - 1],
-      [Math.floor(row(start) / nj), Math.floor(row(end) / nj)],
-    ][axis];
-    first = Math.min(first, from);
-    last = Math.max(last, to);
-  }
-  return { first, last };
 }

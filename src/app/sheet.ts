@@ -1,17 +1,23 @@
-/** What is worked on: an image, or one slice of a volume. Tools, view, gallery and model know nothing else. */
+/** What is worked on: an image, or one slice of a volume, for one label. Tools, view, gallery and model know nothing else. */
 import type { Box, Image } from "../core/index.ts";
 import { type Annotation, BY_HAND, INSIDE, SEGMENTED, type SlicePlace } from "../project/annotation.ts";
 import { MaskTiles } from "./mask-tiles.ts";
 import { buildPyramid, type Level } from "./pyramid.ts";
-import { LABEL_STYLE } from "./styles.ts";
+import { AZURE, labelStyle, otherStyle } from "./styles.ts";
 import type { Pixels } from "./view.ts";
 
-export interface Sheet extends Pixels {
-  readonly image: Image;
-  readonly levels: readonly Level[];
+/** A label's part of what is shown. */
+interface Layer {
   /** Of this sheet's pixels; of a slice it is a copy that follows the volume's. */
   readonly annotation: Annotation;
   readonly labels: MaskTiles;
+}
+
+export interface Sheet extends Pixels, Layer {
+  readonly image: Image;
+  readonly levels: readonly Level[];
+  /** The labels that are not worked on, by what their changes name. */
+  readonly others: ReadonlyMap<number, Layer>;
   /** Of a slice */
   readonly place?: SlicePlace;
 }
@@ -21,13 +27,20 @@ export function placeOn({ place }: Sheet): { slice?: SlicePlace } {
   return place ? { slice: place } : {};
 }
 
-export function sheetOf(
-  image: Image,
-  annotation: Annotation,
-  more: { readonly aspect?: number; readonly levels?: readonly Level[]; readonly place?: SlicePlace } = {},
-): Sheet {
+export interface SheetOptions {
+  readonly aspect?: number;
+  readonly levels?: readonly Level[];
+  readonly place?: SlicePlace;
+  readonly color?: string;
+  /** `label` is what their changes name. */
+  readonly others?: readonly { readonly label: number; readonly annotation: Annotation; readonly color: string }[];
+}
+
+export function sheetOf(image: Image, annotation: Annotation, more: SheetOptions = {}): Sheet {
   const { width, height } = image;
   const { data } = annotation;
+  // Most slices of a volume have no labels, and are gone through quickly.
+  const isBlank = (bytes: Uint8Array) => () => more.place !== undefined && bytes.every((value) => value === 0);
   const labels = new MaskTiles(
     image,
     (x, y) => {
@@ -37,10 +50,16 @@ export function sheetOf(
       // On a slice, what candidates on slices of other planes left outside would be lines that mean nothing here.
       return value & SEGMENTED && !more.place ? 4 : 0;
     },
-    LABEL_STYLE,
-    // Most slices of a volume have no labels, and are gone through quickly.
-    () => more.place !== undefined && data.every((value) => value === 0),
+    labelStyle(more.color ?? AZURE),
+    isBlank(data),
   );
+  const others = (more.others ?? []).map(({ label, annotation: other, color }) => {
+    const insideAt = (x: number, y: number) => (other.data[y * width + x] & INSIDE ? 1 : 0);
+    return [
+      label,
+      { annotation: other, labels: new MaskTiles(image, insideAt, otherStyle(color), isBlank(other.data)) },
+    ] as const;
+  });
   return {
     width,
     height,
@@ -49,12 +68,13 @@ export function sheetOf(
     levels: more.levels ?? buildPyramid(image),
     annotation,
     labels,
+    others: new Map(others),
     ...(more.place ? { place: more.place } : {}),
   };
 }
 
 /** Takes over `now` as what a sheet's annotation holds. */
-export function follow({ annotation, labels }: Sheet, now: Uint8Array): void {
+export function follow({ annotation, labels }: Layer, now: Uint8Array): void {
   const { width, data } = annotation;
   let [left, right, top, bottom] = [width, -1, -1, -1];
   for (let i = 0; i < data.length; i++) {

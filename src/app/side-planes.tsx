@@ -1,6 +1,6 @@
 /** Beside a volume's image: the two planes that are not worked on, through the crosshair; a click moves it. And the statistics. */
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount } from "solid-js";
-import { PLANE_NAMES, type Plane, pixelOf, sliceImage, voxelAt } from "../image/index.ts";
+import { channelsOf, PLANE_NAMES, type Plane, pixelOf, sliceImage, voxelAt } from "../image/index.ts";
 import { INSIDE } from "../project/annotation.ts";
 import { numberWords } from "./bars.tsx";
 import type { Slicing } from "./slice-work.ts";
@@ -8,7 +8,7 @@ import type { Store } from "./store.ts";
 import { unitOf } from "./volume-window.ts";
 import { grayTable } from "./window-level.ts";
 
-/** Azure over gray, how much of it. */
+/** A label's color over gray, how much of it. */
 const INSIDE_ALPHA = 0.4;
 /** Room that the crosshair leaves free around its middle, CSS pixels. */
 const OPEN_MIDDLE = 6;
@@ -41,7 +41,8 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
     const pixels = new ImageData(width, height);
     const words = new Uint32Array(pixels.data.buffer);
     for (let i = 0; i < words.length; i++) words[i] = table[data[i]];
-    if (store.settings.isOverlayShown()) tint(pixels, open().annotationOn(plane(), slice()).data);
+    if (store.settings.isOverlayShown())
+      for (const [label, work] of open().worked) tint(pixels, work.on(plane(), slice()).data, open().colorOf(label));
     const made = new OffscreenCanvas(width, height);
     made.getContext("2d")!.putImageData(pixels, 0, 0);
     return made;
@@ -109,12 +110,12 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
   );
 }
 
-function tint(pixels: ImageData, labels: Uint8Array): void {
-  const azure = [59, 167, 255];
+function tint(pixels: ImageData, labels: Uint8Array, name: string): void {
+  const color = channelsOf(name);
   for (let i = 0; i < labels.length; i++) {
     if (!(labels[i] & INSIDE)) continue;
     for (let channel = 0; channel < 3; channel++)
-      pixels.data[4 * i + channel] = pixels.data[4 * i + channel] * (1 - INSIDE_ALPHA) + azure[channel] * INSIDE_ALPHA;
+      pixels.data[4 * i + channel] = pixels.data[4 * i + channel] * (1 - INSIDE_ALPHA) + color[channel] * INSIDE_ALPHA;
   }
 }
 
@@ -162,8 +163,8 @@ function Statistics(props: { readonly store: Store; readonly slicing: Slicing })
   const { store } = props;
   const facts = createMemo(() => {
     store.revision();
-    const { volume, plane, slice } = props.slicing;
-    const { tally } = volume;
+    const { volume, plane, slice, work } = props.slicing;
+    const { tally } = work;
     const unit = unitOf(volume.volume, volume.scale);
     const meanWords = (mean: number | null) => (mean === null ? "–" : `${numberWords(mean)}${unit}`);
     return [

@@ -1,6 +1,6 @@
 /** Under a volume's image: every slice by the area of its mask, what was done on it, and how much it is to be doubted. */
 import { createEffect, createMemo, createSignal, onCleanup, onMount, Show } from "solid-js";
-import { DONE, FILLED, marksOf, TOUCHED } from "../project/slice-labels.ts";
+import { DONE, FILLED, TOUCHED } from "../project/slice-labels.ts";
 import { ACTIONS, type KeyAction, type Page, tooltipOf } from "./keys.ts";
 import type { Slicing } from "./slice-work.ts";
 import { AMBER, AZURE } from "./styles.ts";
@@ -25,19 +25,19 @@ export function SliceBar(props: { readonly page: Page; readonly slicing: Slicing
     store.revision();
     return props.slicing.opened.history.done;
   };
-  const marks = createMemo(() => marksOf(changes(), plane()));
+  const marks = createMemo(() => props.slicing.work.marks(plane(), changes()));
 
   createEffect(() => {
-    const { volume, opened } = props.slicing;
+    const { work, opened } = props.slicing;
     const shown = plane();
     store.revision();
     store.offerState();
-    const timer = setTimeout(() => setDoubts(volume.doubts(shown, opened.history.done)), REST);
+    const timer = setTimeout(() => setDoubts(work.doubts(shown, opened.history.done)), REST);
     onCleanup(() => clearTimeout(timer));
   });
   createEffect(() => {
     store.revision();
-    const areas = props.slicing.volume.tally.areas[plane().axis];
+    const areas = props.slicing.work.tally.areas[plane().axis];
     draw(canvas, width(), { areas, marks: marks(), doubts: doubts(), slice: props.slicing.slice });
   });
   onMount(() => {

@@ -1,10 +1,11 @@
 /** What is done with a volume's slices: going from one to the next, finishing, carrying a mask over, filling, looking for doubt. */
 import { batch } from "solid-js";
 import type { Stroke } from "../core/index.ts";
-import { PLANE_NAMES, type Plane, voxelAt } from "../image/index.ts";
-import type { Action, Change, SlicePlace } from "../project/annotation.ts";
-import { DONE, fillDelta, gapNear, marksOf, maskOf } from "../project/slice-labels.ts";
-import { statisticsCsv } from "../project/tally.ts";
+import { type Label, PLANE_NAMES, type Plane, voxelAt } from "../image/index.ts";
+import { type Action, type Change, named, type SlicePlace } from "../project/annotation.ts";
+import { keyOf } from "../project/labels.ts";
+import { DONE, fillDelta, gapNear, maskOf } from "../project/slice-labels.ts";
+import { statisticsCsv, Tally } from "../project/tally.ts";
 import type { Asker, Offer } from "./asker.ts";
 import { carriedCandidate, insideOnly, startedFrom } from "./carry.ts";
 import type { Message } from "./message.ts";
@@ -16,6 +17,7 @@ import type { Settings } from "./settings.ts";
 import type { Sheet } from "./sheet.ts";
 import { STEPS } from "./steps.ts";
 import { fitView } from "./view.ts";
+import type { VolumeLabel } from "./volume-label.ts";
 import type { ModelFacts } from "./worker-messages.ts";
 
 /** Candidates of the model beside a mask that is carried over. */
@@ -23,13 +25,14 @@ const BESIDE = 3;
 /** Slices doubted less than this are not worth going to. */
 const DOUBTFUL = 0.05;
 
-/** The volume that is open and the slice that is worked on. */
+/** The volume that is open, and the slice and the label that are worked on. */
 export interface Slicing {
   readonly opened: OpenImage;
   readonly volume: OpenVolume;
   readonly plane: Plane;
   /** From 0 */
   readonly slice: number;
+  readonly work: VolumeLabel;
 }
 
 /** What of the page's state this needs. */
@@ -38,6 +41,9 @@ export interface SlicePorts {
   readonly settings: Settings;
   sheet(): Sheet | null;
   slicing(): Slicing | null;
+  /** What changes of the label that is worked on name. */
+  label(): number;
+  labels(): readonly Label[];
   look(): Look;
   setLook(look: Look): void;
   isReadOnly(): boolean;
@@ -57,7 +63,7 @@ export interface SlicePorts {
 
 export function createSliceWork(ports: SlicePorts) {
   const { asker, settings, sheet, slicing, look, setLook, isReadOnly, offer, act, closeOffer, present } = ports;
-  const { know, announce, setMessage, insideOn, changed } = ports;
+  const { label, labels, know, announce, setMessage, insideOn, changed } = ports;
   /** Which way the annotator went last from slice to slice. */
   let direction: 1 | -1 = 1;
 
@@ -109,9 +115,13 @@ export function createSliceWork(ports: SlicePorts) {
   function finishSlice(): void {
     const now = slicing();
     if (!now) return;
-    const { opened, plane, slice } = now;
-    if (!isReadOnly() && !(marksOf(opened.history.done, plane)[slice] & DONE))
-      act({ kind: "done", slice: { axis: plane.axis, index: slice }, delta: [], at: Date.now() });
+    const { opened, plane, slice, work } = now;
+    if (!isReadOnly() && !(work.marks(plane, opened.history.done)[slice] & DONE))
+      act({
+        ...{ kind: "done", slice: { axis: plane.axis, index: slice } },
+        ...named(label()),
+        ...{ delta: [], at: Date.now() },
+      });
     const next = slice + direction;
     if (next < 0 || next >= plane.count) {
       setMessage({ tone: "note", text: `Slice ${slice + 1} is done. It is the ${next < 0 ? "first" : "last"} one.` });
@@ -128,7 +138,7 @@ export function createSliceWork(ports: SlicePorts) {
     const shown = sheet();
     if (!now || !shown) return;
     const { annotation, image } = shown;
-    const mask = maskOf(now.volume.annotationOn(now.plane, from));
+    const mask = maskOf(now.work.on(now.plane, from));
     const carried = carriedCandidate(mask, annotation);
     if (!carried) return;
     const seed = ports.seed();
@@ -143,7 +153,7 @@ export function createSliceWork(ports: SlicePorts) {
     if (!answer || offer() !== first || answer.candidates.length === 0) return;
     if (answer.model) know(answer.model);
     const others = answer.candidates.map((candidate) => insideOnly(candidate, annotation));
-    now.volume.disagreed(shown.place!, disagreementOf([carried, ...others], annotation));
+    now.work.disagreed(shown.place!, disagreementOf([carried, ...others], annotation));
     present({ ...answer, carriedFrom: from, candidates: [carried, ...others] }, now.opened);
   }
 
@@ -151,20 +161,20 @@ export function createSliceWork(ports: SlicePorts) {
   function fill(): void {
     const now = slicing();
     if (!now || isReadOnly()) return;
-    const { opened, volume, plane, slice } = now;
-    const gap = gapNear(marksOf(opened.history.done, plane), slice);
+    const { opened, volume, plane, slice, work } = now;
+    const gap = gapNear(work.marks(plane, opened.history.done), slice);
     if (!gap) {
       tell("Finish two slices with others between them (Enter), then fill between those.");
       return;
     }
     const { from, to } = gap;
-    const delta = fillDelta(opened.history.annotation.data, volume.volume.size, plane, gap);
+    const delta = fillDelta(work.annotation.data, volume.volume.size, plane, gap);
     if (!delta) {
       tell(`Nothing was filled: of slices ${from + 1} and ${to + 1} one is empty.`);
       return;
     }
     closeOffer();
-    act({ kind: "fill", axis: plane.axis, from, to, delta, at: Date.now() });
+    act({ kind: "fill", axis: plane.axis, from, to, ...named(label()), delta, at: Date.now() });
     if (slice <= from || slice >= to) goToSlice((from + to) >> 1);
     tell(`Filled slices ${from + 2} to ${to} from those at both ends. Look through them: the most doubtful is at J.`);
   }
@@ -172,7 +182,7 @@ export function createSliceWork(ports: SlicePorts) {
   function goToDoubtful(): void {
     const now = slicing();
     if (!now) return;
-    const doubts = now.volume.doubts(now.plane, now.opened.history.done);
+    const doubts = now.work.doubts(now.plane, now.opened.history.done);
     doubts[now.slice] = 0;
     const most = doubts.indexOf(Math.max(...doubts));
     if (doubts[most] < DOUBTFUL) tell("No other slice is doubtful.");
@@ -196,11 +206,16 @@ export function createSliceWork(ports: SlicePorts) {
     } else if (change.slice) goToPlace(change.slice);
   }
 
-  /** Area, volume and mean intensity of every slice of the plane that is worked on. */
+  /** Area, volume and mean intensity of every slice of the plane that is worked on, label by label. */
   function saveStatistics(): void {
     const now = slicing();
     if (!now) return;
-    const text = statisticsCsv(now.volume.tally, now.plane);
+    const { volume, worked } = now.volume;
+    const tallies = labels().map((label) => ({
+      label,
+      tally: worked.get(keyOf(labels(), label.value))?.tally ?? new Tally(volume),
+    }));
+    const text = statisticsCsv(tallies, now.plane);
     saveFile(new Blob([text], { type: "text/csv" }), `${now.opened.name.replace(/(\.nii)?\.[^.]+$/i, "")}_stats.csv`);
   }
 

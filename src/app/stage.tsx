@@ -1,6 +1,6 @@
 /** The image on the screen, all the room: one canvas for image and labels, one above it for what moves with the pen. */
 import { createEffect, createMemo, For, on, onCleanup, onMount, Show } from "solid-js";
-import { type Change, INSIDE, SEGMENTED, type SlicePlace } from "../project/annotation.ts";
+import { type Change, INSIDE, labelOf, SEGMENTED, type SlicePlace } from "../project/annotation.ts";
 import { drawCursor, drawLive, drawTraces, tracesOf } from "./draw.ts";
 import type { Hand } from "./hand.ts";
 import { ImageTiles } from "./image-tiles.ts";
@@ -32,7 +32,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   const traces = createMemo(() => {
     store.revision();
     const [open, sheet] = [store.openImage(), store.sheet()];
-    return open && sheet ? tracesOf(sheet.annotation, changesOn(open.history.done, sheet.place)) : [];
+    return open && sheet ? tracesOf(sheet.annotation, changesOn(open.history.done, store.label(), sheet.place)) : [];
   });
   const preview = createMemo(() => {
     const place = store.previewed();
@@ -51,7 +51,8 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
     tiles()?.draw(context, view, ratio);
     if (settings.isPeeking() || !settings.isOverlayShown()) return;
     const parts = settings.parts();
-    sheet.labels.draw(context, view, ratio, { fill: parts !== "outline", line: parts !== "fill" });
+    for (const { labels } of [...sheet.others.values(), sheet])
+      labels.draw(context, view, ratio, { fill: parts !== "outline", line: parts !== "fill" });
     preview()?.draw(context, view, ratio, { fill: true, line: true });
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     // A candidate is looked at alone: the lines of the pen would lie over its edges.
@@ -144,10 +145,11 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   );
 }
 
-/** The changes that were made on a slice; all of them on an image. */
-function changesOn(changes: readonly Change[], place: SlicePlace | undefined): readonly Change[] {
-  if (!place) return changes;
-  return changes.filter(
+/** A label's changes that were made on a slice; all of them on an image. */
+function changesOn(changes: readonly Change[], label: number, place: SlicePlace | undefined): readonly Change[] {
+  const own = changes.filter((change) => labelOf(change) === label);
+  if (!place) return own;
+  return own.filter(
     (change) => change.kind !== "fill" && change.slice?.axis === place.axis && change.slice.index === place.index,
   );
 }
@@ -198,7 +200,7 @@ function summaryOf(store: Store): string {
     ? `${slicing.plane.name} slice ${slicing.slice + 1} of ${slicing.plane.count}, ${store.insideOn(open).toLocaleString("en")} of `
     : "";
   return (
-    `${open.name}, ${width} by ${height} pixels, ${what}${open.inside.toLocaleString("en")} inside. ` +
+    `${open.name}, ${width} by ${height} pixels, ${what}${open.insideOf(store.label()).toLocaleString("en")} inside${store.labels().length > 1 ? ` ${store.activeLabel()?.name}` : ""}. ` +
     "Arrow keys move a cursor, Enter begins and ends a stroke, digits take candidates, question mark lists all keys."
   );
 }

@@ -5,11 +5,12 @@
 import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
 import { grayScaleOf, planesOf, previewNifti, sliceImage } from "../image/index.ts";
-import { type Action, type Change, type Mark, strokeDelta } from "../project/annotation.ts";
+import { type Action, type Change, labelOf, type Mark, named, strokeDelta } from "../project/annotation.ts";
 import { type Api, ApiError, type ImageList, type Session } from "./api.ts";
 import type { Asker } from "./asker.ts";
 import { createDropWork } from "./drop-work.ts";
 import { type DroppedFile, uploadsOf } from "./dropped-files.ts";
+import { createLabelWork } from "./label-work.ts";
 import type { Learner } from "./learner.ts";
 import { createMaskWork } from "./mask-work.ts";
 import { type Message, sentenceOf } from "./message.ts";
@@ -76,21 +77,29 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     return state.kind === "opening" ? state.preview : null;
   };
   /** What is shown of it: the image, or a slice, which may be the first picture of a volume on its way; null when there is none. */
-  const sheet = () => openImage()?.sheetAt(look()) ?? firstPicture();
+  const sheet = () => openImage()?.sheetAt(look(), label()) ?? firstPicture();
   /** The open volume and the plane that is worked on; null for an image. */
   const slicing = (): Slicing | null => {
     const opened = openImage();
     if (!opened?.volume) return null;
     const plane = opened.volume.planes[look().plane];
-    return { opened, volume: opened.volume, plane, slice: opened.volume.sliceAt(plane, look().at) };
+    const work = opened.volume.of(label());
+    return { opened, volume: opened.volume, plane, slice: opened.volume.sliceAt(plane, look().at), work };
   };
   const isReadOnly = () => status().kind === "read-only" || status().kind === "conflict";
 
   /** Whether the model takes the step that the dial is set to; until it is known it is not said to. */
   const takesStep = () => model()?.kind === "general";
 
+  const labels = createLabelWork({
+    ...{ api, openImage, isReadOnly, announce, setMessage },
+    closeOffer: () => closeOffer(),
+    redraw: () => setRevision((n) => n + 1),
+  });
+  const { label } = labels;
+
   const offers = createOffers({
-    ...{ asker, settings, openImage, sheet, isReadOnly, takesStep },
+    ...{ asker, settings, openImage, sheet, slicing, label, isReadOnly, takesStep },
     ...{ act, know, announce, insideOn },
   });
   const { ask, closeOffer, offer } = offers.actions;
@@ -139,11 +148,11 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
         api.file(id).then((bytes) => (mine === opening ? reader.read({ name, files, part, bytes }) : null)),
       ]);
       if (mine !== opening || !file) return;
-      const opened = new OpenImage({ id, name, sha256: session.image.sha256, file });
+      const opened = new OpenImage({ id, name, sha256: session.image.sha256, labels: session.labels, file });
       const kept = session.writer ? await findUnsaved(opened.sha256).catch(() => null) : null;
       if (mine !== opening) return;
       for (const action of session.actions) opened.perform(action);
-      show(opened);
+      show(opened, session.labels);
       if (session.writer) beginWriting(opened, session, kept);
       else watch(opened);
     } catch (error) {
@@ -185,10 +194,11 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     return file?.kind === "volume" ? file : null;
   }
 
-  function show(opened: OpenImage): void {
+  function show(opened: OpenImage, listed: Session["labels"]): void {
     offers.beginAnew();
     const begun = firstLook(opened);
-    const shown = opened.sheetAt(begun);
+    labels.show(opened, listed);
+    const shown = opened.sheetAt(begun, label());
     batch(() => {
       setLook(begun);
       settings.setWidthsFor(shown);
@@ -252,11 +262,11 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     try {
       const name = place ? `${opened.sha256}/${place.axis}/${place.index}` : opened.sha256;
       const features = await learner.learn(name, image, place && STAYED);
-      if (!features || sheet() !== shown) return;
+      if (!features || sheet()?.image !== image) return;
       asker.use(image, features);
       setLearning({ kind: "learned" });
     } catch (error) {
-      if (sheet() === shown) setLearning({ kind: "failed", why: sentenceOf(error) });
+      if (sheet()?.image === image) setLearning({ kind: "failed", why: sentenceOf(error) });
     }
   }
 
@@ -288,6 +298,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       if (openImage() !== opened) return;
       if (session?.writer) return void open(opened.id);
       for (const action of session?.actions.slice(opened.performed) ?? []) opened.perform(action);
+      if (session) labels.take(opened, session.labels);
       setRevision((n) => n + 1);
       watch(opened);
     }, LOOK_AGAIN);
@@ -307,7 +318,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     const shown = sheet();
     if (!opened || !shown || isReadOnly()) return;
     const delta = opened.wholeDelta(strokeDelta(shown.annotation, drawn, mark));
-    const change: Change = { kind, mark, stroke: drawn, ...placeOn(shown), delta };
+    const change: Change = { kind, mark, stroke: drawn, ...placeOn(shown), ...named(label()), delta };
     closeOffer();
     setMessage(null);
     if (change.delta.length > 0 || kind === "scribble") act({ ...change, at: Date.now() });
@@ -318,7 +329,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   /** Pixels inside on what is worked on. */
   function insideOn(opened: OpenImage): number {
     const now = slicing();
-    return now ? now.volume.tally.areas[now.plane.axis][now.slice] : opened.inside;
+    return now ? now.work.tally.areas[now.plane.axis][now.slice] : opened.insideOf(label());
   }
 
   function stepBack(kind: "undo" | "redo"): void {
@@ -332,7 +343,8 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     }
     closeOffer();
     setMessage(null);
-    // What comes and goes is seen, on whichever slice it is.
+    // What comes and goes is seen, of whichever label and on whichever slice it is.
+    if (!labels.goTo(opened, labelOf(change))) return;
     slices.goToChange(change);
     act({ kind, at: Date.now() });
     announce(`${kind === "undo" ? "Undid" : "Redid"} ${nameOf(change)}.`);
@@ -405,6 +417,8 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     settings,
     sheet,
     slicing,
+    label,
+    labels: labels.actions.labels,
     look,
     setLook,
     isReadOnly,
@@ -425,7 +439,8 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   });
 
   const masks = createMaskWork({
-    ...{ reader, openImage, isReadOnly, act, closeOffer, announce, setMessage },
+    ...{ reader, openImage, isReadOnly, act, closeOffer, announce, setMessage, label },
+    ...{ labels: labels.actions.labels, changeLabel: labels.changeLabel },
     undo: () => stepBack("undo"),
   });
 
@@ -445,6 +460,8 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     look,
     slicing,
     ...slices.actions,
+    ...labels.actions,
+    label,
     insideOn,
     /** Counts changes of the annotation: what draws it depends on this. */
     revision,

@@ -3,17 +3,8 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { type Image, UsageError } from "../core/index.ts";
 import { onFile } from "../files/index.ts";
-import { colorOf, type DatasetCase, type Label, type Volume } from "../image/index.ts";
-import {
-  countActions,
-  filesAt,
-  folderOf,
-  type ImageFiles,
-  ImageWork,
-  NEW_PROJECT,
-  readProjectFile,
-  stemOf,
-} from "../project/index.ts";
+import type { DatasetCase, Label, Volume } from "../image/index.ts";
+import { countActions, filesAt, type ImageFiles, ImageWork, labelsOf, readLabels, stemOf } from "../project/index.ts";
 import { ImageCollection } from "../server/index.ts";
 
 /** An image or volume, its base name, and its labels. */
@@ -24,8 +15,8 @@ export interface Found {
   readonly files: ImageFiles;
   /** Base name of its file, or of the folder of its series */
   readonly name: string;
-  /** An annotation has one label so far: the project's first. */
-  readonly label: Label;
+  /** Of its project. */
+  readonly projectLabels: readonly Label[];
 }
 
 /** @throws {UsageError} when a path leads to no annotated image, or two images would be written to the same file */
@@ -36,9 +27,8 @@ export async function findAnnotated(paths: readonly string[]): Promise<Found[]> 
     let annotated = 0;
     for (const { files, name } of isFolder ? await imagesIn(path) : [{ files: filesAt(path), name: basename(path) }]) {
       if ((await countActions(files)) === 0) continue;
-      const [{ value, name: labelName }] = ((await readProjectFile(folderOf(files))) ?? NEW_PROJECT).labels;
-      const label = { value, name: labelName, color: colorOf(value) };
-      found.set(files.paths.join("\0") + files.part, { files, name, label });
+      const projectLabels = labelsOf(await readLabels(files));
+      found.set(files.paths.join("\0") + files.part, { files, name, projectLabels });
       annotated++;
     }
     if (annotated === 0)
@@ -60,15 +50,19 @@ export async function imagesIn(folder: string): Promise<Pick<Found, "files" | "n
   return images.list().map(({ files, label }) => ({ files, name: basename(label) }));
 }
 
-/** @throws {TendrilError} when the image, or what lies beside it, cannot be read */
-export async function readAnnotated({ files, name, label }: Found): Promise<Annotated> {
+/** @throws {TendrilError} when the image, or what lies beside it, cannot be read, or it has a label that its project does not list */
+export async function readAnnotated({ files, name, projectLabels }: Found): Promise<Annotated> {
   const work = await ImageWork.open(files);
   try {
     const opened = await work.read();
     const source = opened.kind === "image" ? opened.image : opened.volume;
-    const { data, width, height } = await work.inside();
-    const size = "size" in source ? source.size : ([width, height, 1] as const);
-    return { name, source, labels: { size, data: data.map((inside) => inside * label.value), labels: [label] } };
+    const labels = await work.labelMap();
+    const stray = labels.labels.find(({ value }) => !projectLabels.some((label) => label.value === value));
+    if (stray)
+      throw new UsageError(
+        `${name} has work on label ${stray.value}, which tendril.json does not list. Put it into the list, or open the image in the app and give the label a name.`,
+      );
+    return { name, source, labels };
   } finally {
     await work.close();
   }

@@ -24,6 +24,7 @@ import {
 } from "../image/index.ts";
 import { stemOf } from "../project/index.ts";
 import type { Annotated } from "./annotated.ts";
+import { statistics } from "./export-statistics.ts";
 import { VERSION } from "./version.ts";
 
 /** What is known of an export before its first image is read. */
@@ -95,6 +96,10 @@ export const FORMATS = {
   "dicom-seg": {
     help: "NAME_seg.dcm for each DICOM image or series: a DICOM Segmentation (BINARY), and NAME_seg.json for dcmqi's itkimage2segimage",
     write: each((one, set) => dicomSeg(one, set)),
+  },
+  csv: {
+    help: "statistics.csv: a row for each image or volume and label, with its size, volume in ml, largest axial area in mm2 and mean intensity",
+    write: statistics,
   },
 } as const satisfies Readonly<Record<string, Format>>;
 

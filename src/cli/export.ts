@@ -59,7 +59,11 @@ export function exportCommand(): Command {
       const written: string[] = [];
       const notes: string[] = [];
       const set = {
-        ...{ labels: agreedLabels(found.map(({ label }) => [label])), count: found.length, removeIdentifiers },
+        ...{
+          labels: agreedLabels(found.map(({ projectLabels }) => projectLabels)),
+          count: found.length,
+          removeIdentifiers,
+        },
         note: (text: string) => void notes.push(text),
       };
       const files: Files = (async function* () {

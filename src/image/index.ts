@@ -20,7 +20,7 @@ export * from "./errors.ts";
 export { nameFormat } from "./formats.ts";
 export { isGzip, PACKED_START_BYTES } from "./gzip.ts";
 export { decodeJpeg } from "./jpeg.ts";
-export { agreedLabels, colorOf, type Label, type LabelMap, type OutputFile } from "./labels.ts";
+export { agreedLabels, channelsOf, colorOf, type Label, type LabelMap, type OutputFile } from "./labels.ts";
 export { bidsCases, bidsDerivative, bidsIndex } from "./labels-bids.ts";
 export { type CocoImage, encodeCoco } from "./labels-coco.ts";
 export {

@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { Grid } from "../core/index.ts";
 import { type Action, BY_HAND, type Change, INSIDE, SEGMENTED } from "./annotation.ts";
 import { ActionError } from "./errors.ts";
+import { LABEL_LIMIT } from "./labels.ts";
 
 const POINT_LIMIT = 100_000;
 /** Beyond any image within the pixel limit, in pixels. */
@@ -15,11 +16,13 @@ const PEN_LIMIT = 2 ** 14;
 const NAME_LIMIT = 256;
 /** A delta changes each pixel at most once, and the smallest run takes four numbers. */
 export const DELTA_LIMIT = 2 ** 24;
-const LABEL_LIMIT = 65_535;
+const MASK_LABEL_LIMIT = 65_535;
 
 const coordinate = z.number().min(-COORDINATE_LIMIT).max(COORDINATE_LIMIT);
 const delta = z.array(z.int().nonnegative()).max(DELTA_LIMIT);
 const at = z.int().nonnegative();
+/** Of the label that a change is of; missing for the first. */
+const label = z.int().positive().max(LABEL_LIMIT).optional();
 
 const axis = z.union([z.literal(0), z.literal(1), z.literal(2)]);
 const index = z.int().nonnegative();
@@ -37,6 +40,7 @@ const action = z.discriminatedUnion("kind", [
       width: z.number().min(1).max(PEN_LIMIT),
     }),
     slice: slice.optional(),
+    label,
     delta,
     at,
   }),
@@ -53,21 +57,23 @@ const action = z.discriminatedUnion("kind", [
       carriedFrom: index.optional(),
     }),
     slice: slice.optional(),
+    label,
     delta,
     at,
   }),
-  z.strictObject({ kind: z.literal("carry"), slice, from: index, delta, at }),
-  z.strictObject({ kind: z.literal("fill"), axis, from: index, to: index, delta, at }),
+  z.strictObject({ kind: z.literal("carry"), slice, from: index, label, delta, at }),
+  z.strictObject({ kind: z.literal("fill"), axis, from: index, to: index, label, delta, at }),
   z.strictObject({
     kind: z.literal("import"),
     mask: z.strictObject({
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      label: z.int().positive().max(LABEL_LIMIT),
+      label: z.int().positive().max(MASK_LABEL_LIMIT),
     }),
+    label,
     delta,
     at,
   }),
-  z.strictObject({ kind: z.literal("done"), slice, delta: z.array(z.never()), at }),
+  z.strictObject({ kind: z.literal("done"), slice, label, delta: z.array(z.never()), at }),
   z.strictObject({ kind: z.literal("undo"), at }),
   z.strictObject({ kind: z.literal("redo"), at }),
 ]);

@@ -1,32 +1,39 @@
 /**
- * An annotation under work: one byte a pixel, and the actions that change it. A volume's is one tall grid, its slices (k) one under the
- * other, so that a pixel's place in it is the voxel's place in the volume.
+ * One label's annotation under work: one byte a pixel, and the actions that change it. A volume's is one tall grid, its slices (k) one under
+ * the other, so that a pixel's place in it is the voxel's place in the volume.
  *
- * Every change is a `Delta`, the runs of pixels it changed with their value before and after; undo applies it backwards.
- * So undo costs what the change cost, survives a reload with the journal, and replaying the actions gives the mask bit for bit.
+ * Every change is a `Delta`, the runs of pixels it changed with their value before and after; `history.ts` makes it and takes it back.
+ * A pixel is inside one label at most: each label's byte also tells whether another one has the pixel.
  */
-import {
-  type Box,
-  clipBox,
-  type Grid,
-  InternalError,
-  type PartialSegmentation,
-  type Stroke,
-  visitStroke,
-} from "../core/index.ts";
+import { type Box, clipBox, type Grid, type PartialSegmentation, type Stroke, visitStroke } from "../core/index.ts";
 
 /** Bits of an annotation's byte. */
 export const SEGMENTED = 1;
 export const INSIDE = 2;
 /** Drawn or erased by hand: the model never changes this pixel. */
 export const BY_HAND = 4;
+/** What the label's own changes set. */
+export const OWN = SEGMENTED | INSIDE | BY_HAND;
+/** Inside another label, and so outside of this one for as long as it is. */
+export const ELSEWHERE = 8;
+/** And that by hand: only a hand takes it from there. */
+export const ELSEWHERE_BY_HAND = 16;
+
+/** What no candidate changes. */
+const FIXED = BY_HAND | ELSEWHERE_BY_HAND;
 
 export interface Annotation extends Grid {
-  /** [H, W], bits SEGMENTED (x_m), INSIDE (x_s, only with SEGMENTED), BY_HAND (only with SEGMENTED) */
+  /**
+   * [H, W], bits SEGMENTED (x_m), INSIDE (x_s, only with SEGMENTED), BY_HAND (only with SEGMENTED); never with INSIDE: ELSEWHERE,
+   * ELSEWHERE_BY_HAND (only with ELSEWHERE)
+   */
   readonly data: Uint8Array;
 }
 
-/** Quadruples start, length, value before, value after: runs of the row-major data, ascending and disjoint. */
+/** What a change of the first label names: nothing. Other labels are named by their values. */
+export const FIRST = 0;
+
+/** Quadruples start, length, value before, value after (`OWN` bits): runs of the row-major data, ascending and disjoint. */
 export type Delta = readonly number[];
 
 /**
@@ -41,42 +48,50 @@ export interface SlicePlace {
   readonly index: number;
 }
 
+/** Which label a change is of; missing for the first. */
+interface OfLabel {
+  readonly label?: number | undefined;
+}
+
 /** Where a change was made; missing on an image. */
 interface OnSlice {
   readonly slice?: SlicePlace | undefined;
 }
 
 /** A scribble asks the model, a brush or eraser stroke is a correction; both are hand-drawn marks, in the slice's pixels on a volume. */
-export type DrawnChange = OnSlice & {
-  readonly kind: "scribble" | "brush" | "erase";
-  readonly mark: Mark;
-  readonly stroke: Stroke;
-  readonly delta: Delta;
-};
+export type DrawnChange = OfLabel &
+  OnSlice & {
+    readonly kind: "scribble" | "brush" | "erase";
+    readonly mark: Mark;
+    readonly stroke: Stroke;
+    readonly delta: Delta;
+  };
 
-export type Change =
-  | DrawnChange
-  /** A candidate taken: which of how many, and what is needed to make it again. */
-  | (OnSlice & { readonly kind: "take"; readonly candidate: TakenCandidate; readonly delta: Delta })
-  /** The mask of the slice `from`, across the same axis, taken for this one. */
-  | { readonly kind: "carry"; readonly slice: SlicePlace; readonly from: number; readonly delta: Delta }
-  /** The slices between `from` and `to`, filled from the masks of those two. */
-  | {
-      readonly kind: "fill";
-      readonly axis: SlicePlace["axis"];
-      readonly from: number;
-      readonly to: number;
-      readonly delta: Delta;
-    }
-  /** An existing mask laid on the whole image as its start. */
-  | {
-      readonly kind: "import";
-      readonly mask: ImportedMask;
-      readonly slice?: undefined;
-      readonly delta: Delta;
-    }
-  /** The annotator has finished the slice. */
-  | { readonly kind: "done"; readonly slice: SlicePlace; readonly delta: Delta };
+export type Change = OfLabel &
+  (
+    | DrawnChange
+    /** A candidate taken: which of how many, and what is needed to make it again. */
+    | (OnSlice & { readonly kind: "take"; readonly candidate: TakenCandidate; readonly delta: Delta })
+    /** The mask of the slice `from`, across the same axis, taken for this one. */
+    | { readonly kind: "carry"; readonly slice: SlicePlace; readonly from: number; readonly delta: Delta }
+    /** The slices between `from` and `to`, filled from the masks of those two. */
+    | {
+        readonly kind: "fill";
+        readonly axis: SlicePlace["axis"];
+        readonly from: number;
+        readonly to: number;
+        readonly delta: Delta;
+      }
+    /** An existing mask laid on the whole image as its start. */
+    | {
+        readonly kind: "import";
+        readonly mask: ImportedMask;
+        readonly slice?: undefined;
+        readonly delta: Delta;
+      }
+    /** The annotator has finished the slice. */
+    | { readonly kind: "done"; readonly slice: SlicePlace; readonly delta: Delta }
+  );
 
 export interface TakenCandidate {
   readonly model: string;
@@ -107,52 +122,14 @@ export type Action = (Change | { readonly kind: "undo" } | { readonly kind: "red
   readonly at: number;
 };
 
-/** The annotation and where we are in its history; mutable, owned by one session. */
-export interface History {
-  readonly annotation: Annotation;
-  /** Changes in effect, oldest first. */
-  readonly done: Change[];
-  /** Changes undone, the next to redo last. */
-  readonly undone: Change[];
+/** What a change of a label carries: nothing for the first, so that journals of one label are what they always were. */
+export function named(label: number): { label?: number } {
+  return label === FIRST ? {} : { label };
 }
 
-export function emptyHistory({ width, height }: Grid): History {
-  return { annotation: { width, height, data: new Uint8Array(width * height) }, done: [], undone: [] };
-}
-
-/**
- * Carries out one action. An undo or redo with nothing to do changes nothing.
- *
- * @throws {InternalError} when the delta does not fit the annotation (a journal of another image)
- */
-export function perform(history: History, action: Action): void {
-  if (action.kind === "undo") {
-    const change = history.done.pop();
-    if (!change) return;
-    applyDelta(history.annotation, change.delta, "backwards");
-    history.undone.push(change);
-  } else if (action.kind === "redo") {
-    const change = history.undone.pop();
-    if (!change) return;
-    applyDelta(history.annotation, change.delta, "forwards");
-    history.done.push(change);
-  } else {
-    applyDelta(history.annotation, action.delta, "forwards");
-    history.done.push(action);
-    history.undone.length = 0;
-  }
-}
-
-function applyDelta({ data }: Annotation, delta: Delta, direction: "forwards" | "backwards"): void {
-  const [from, to] = direction === "forwards" ? [2, 3] : [3, 2];
-  // Checked as a whole before the first pixel changes, so that a refused delta leaves the annotation as it was.
-  for (let i = 0; i < delta.length; i += 4) {
-    for (let p = delta[i]; p < delta[i] + delta[i + 1]; p++) {
-      if (data[p] !== delta[i + from])
-        throw new InternalError(`A change expects ${delta[i + from]} at pixel ${p}, which holds ${data[p]}.`);
-    }
-  }
-  for (let i = 0; i < delta.length; i += 4) data.fill(delta[i + to], delta[i], delta[i] + delta[i + 1]);
+/** What a change names. */
+export function labelOf({ label }: Change): number {
+  return label ?? FIRST;
 }
 
 /** What a hand-drawn stroke changes. The newest stroke wins where strokes contradict each other. */
@@ -171,19 +148,19 @@ export function strokeDelta(annotation: Annotation, stroke: Stroke, mark: Mark):
     if (covered[i] === 0) continue;
     const row = Math.floor(i / box.width);
     const pixel = (box.y + row) * width + box.x + i - row * box.width;
-    appendPixel(delta, pixel, data[pixel], after);
+    appendPixel(delta, pixel, data[pixel] & OWN, after);
   }
   return delta;
 }
 
 /**
- * What taking a candidate makes of a pixel that holds `value`: it decides what it segments, also where a candidate decided before,
- * and leaves alone what is drawn by hand.
+ * What taking a candidate makes of a pixel that holds `value`, as `OWN` bits: it decides what it segments, also where a candidate decided
+ * before, of this label or another, and leaves alone what is drawn by hand.
  *
  * @param i  the pixel's place in the candidate
  */
 export function takenValue(value: number, { partialness, segmentation }: PartialSegmentation, i: number): number {
-  if (value & BY_HAND || partialness[i] === 0) return value;
+  if (value & FIXED || partialness[i] === 0) return value & OWN;
   return SEGMENTED | (segmentation[i] ? INSIDE : 0);
 }
 
@@ -197,7 +174,7 @@ export function takeDelta(
   for (let y = 0; y < candidate.height; y++) {
     for (let x = 0; x < candidate.width; x++) {
       const pixel = (place.y + y) * width + place.x + x;
-      appendPixel(delta, pixel, data[pixel], takenValue(data[pixel], candidate, y * candidate.width + x));
+      appendPixel(delta, pixel, data[pixel] & OWN, takenValue(data[pixel], candidate, y * candidate.width + x));
     }
   }
   return delta;
@@ -227,7 +204,7 @@ export function changeOfInside(
 }
 
 /** Adds a pixel that lies after all others, to the last run where it continues it. */
-function appendPixel(delta: number[], pixel: number, from: number, to: number): void {
+export function appendPixel(delta: number[], pixel: number, from: number, to: number): void {
   if (from === to) return;
   const last = delta.length - 4;
   if (last >= 0 && delta[last] + delta[last + 1] === pixel && delta[last + 2] === from && delta[last + 3] === to)
@@ -249,10 +226,11 @@ function strokeBox({ points, width }: Stroke, grid: Grid): Box {
 }
 
 /**
- * What filling a slice makes of a pixel that holds `value`: inside as `isInside` says, except where it is drawn by hand.
+ * What filling a slice makes of a pixel that holds `value`, as `OWN` bits: inside as `isInside` says, except where it is drawn by hand or
+ * inside another label, since nobody looks at a slice before it is filled.
  */
 export function filledValue(value: number, isInside: boolean): number {
-  if (value & BY_HAND) return value;
+  if (value & (BY_HAND | ELSEWHERE)) return value & OWN;
   if (isInside) return SEGMENTED | INSIDE;
   // What an earlier fill or candidate made inside is undecided again; what is decided to be outside stays so.
   return value & INSIDE ? 0 : value;
@@ -283,26 +261,26 @@ export function joinDeltas(changes: readonly { readonly delta: Delta; volumeInde
   return joined;
 }
 
-/** What turns one state of a grid into another. @param valueAfter  of a pixel, by its place and its value before */
+/** What turns one state of a grid into another. @param valueAfter  of a pixel, as `OWN` bits, by its place and its value before */
 export function deltaOf(data: Uint8Array, valueAfter: (pixel: number, before: number) => number): Delta {
   const delta: number[] = [];
   for (let pixel = 0; pixel < data.length; pixel++)
-    appendPixel(delta, pixel, data[pixel], valueAfter(pixel, data[pixel]));
+    appendPixel(delta, pixel, data[pixel] & OWN, valueAfter(pixel, data[pixel]));
   return delta;
 }
 
-/** The annotation as the model sees it. */
+/** The annotation as the model sees it: what is inside another label is outside. */
 export function partialOf({ width, height, data }: Annotation): PartialSegmentation {
   const partialness = new Uint8Array(data.length);
   const segmentation = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i++) {
-    partialness[i] = data[i] & SEGMENTED;
+    partialness[i] = data[i] & (SEGMENTED | ELSEWHERE) ? 1 : 0;
     segmentation[i] = (data[i] & INSIDE) >> 1;
   }
   return { width, height, partialness, segmentation };
 }
 
-/** [H, W], 1 where a pixel was drawn or erased by hand and the model must leave it. */
+/** [H, W], 1 where a pixel was drawn or erased by hand, for this label or another, and the model must leave it. */
 export function byHandOf({ data }: Annotation): Uint8Array {
-  return data.map((value) => (value & BY_HAND) >> 2);
+  return data.map((value) => (value & FIXED ? 1 : 0));
 }

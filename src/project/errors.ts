@@ -34,6 +34,13 @@ export class ExportError extends TendrilError {
   }
 }
 
+/** A label cannot be added or changed as it was asked. */
+export class LabelError extends TendrilError {
+  constructor(message: string) {
+    super("bad-label", message);
+  }
+}
+
 /** `tendril.json` is damaged; the file is left as it is. */
 export class ProjectFileError extends TendrilError {
   constructor(message: string, options?: ErrorOptions) {

@@ -15,6 +15,8 @@ export interface ImageFiles {
   readonly paths: readonly [string, ...string[]];
   /** Which of the images that begin in the first file, from 0. Only DICOM has more than one: archives, films of several series. */
   readonly part: number;
+  /** The folder that was opened and has the image's own folder in it; missing where that is the same. A study's series share its labels. */
+  readonly study?: string | undefined;
 }
 
 export function filesAt(path: string): ImageFiles {

@@ -1,12 +1,10 @@
 /** The work on one image: the image file, its journal, and the mask made from it, all side by side on disk. */
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Mask } from "../core/index.ts";
 import { FileError, inside, onFile } from "../files/index.ts";
 import {
-  colorOf,
   decodeFiles,
-  encodeMaskPng,
+  encodeLabels,
   encodeNiftiLabels,
   encodeSegNrrd,
   gridOf,
@@ -15,9 +13,10 @@ import {
   planesOf,
   type Volume,
 } from "../image/index.ts";
-import { type Annotation, type ImportedMask, INSIDE } from "./annotation.ts";
+import { type Action, FIRST, type ImportedMask, labelOf } from "./annotation.ts";
 import { JournalError } from "./errors.ts";
 import { writeExported } from "./exported.ts";
+import { annotationOf, type History, valuesOf } from "./history.ts";
 import {
   besideImage,
   filesAt,
@@ -30,15 +29,16 @@ import {
 } from "./image-files.ts";
 import { type Imported, importMask } from "./import.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
-import { ensureProjectFile, NEW_PROJECT, readProjectFile } from "./project-file.ts";
-import { statisticsCsv, Tally } from "./tally.ts";
+import { type LabelChange, type ListedLabel, labelsOf, withLabel, withUsed } from "./labels.ts";
+import { ensureProjectFile, projectFolderOf, readLabels, writeLabels } from "./project-file.ts";
+import { statisticsCsv, talliesOf } from "./tally.ts";
 
 const LINE_FEED = 10;
 
 export interface ExportedMask {
   /** From the image's folder, with forward slashes. */
   readonly path: string;
-  /** Pixels or voxels with value 1. */
+  /** Pixels or voxels inside a label. */
   readonly inside: number;
   /** A PNG of an image's mask, NIfTI of a volume's, or NRRD where the image is one. */
   readonly bytes: Uint8Array;
@@ -69,7 +69,6 @@ export class ImageWork {
     const read = await readImageFiles(files);
     const grid = await gridOf(read, files.part);
     const folder = folderOf(files);
-    await readProjectFile(folder);
     await requireOwnLabels(folder);
     const header: JournalHeader = {
       tendril: 1,
@@ -77,9 +76,32 @@ export class ImageWork {
       ...grid,
       sha256: sha256(...read.map(({ bytes }) => bytes)),
     };
-    const prepare = () => prepareFolder(folder);
+    const prepare = () => prepareFolders(files);
     const stem = await stemOfFiles(files);
-    return new ImageWork(files, stem, await Journal.open(besideImage(files, stem, ".journal"), header, { prepare }));
+    const journal = await Journal.open(besideImage(files, stem, ".journal"), header, { prepare });
+    const work = new ImageWork(files, stem, journal);
+    await work.labels();
+    return work;
+  }
+
+  /**
+   * The labels of the project, and what else this image's journal has changes of.
+   *
+   * @throws {ProjectFileError | FileError} when the list cannot be used
+   */
+  async labels(): Promise<ListedLabel[]> {
+    return withUsed(await readLabels(this.files), usedIn(this.journal.actions));
+  }
+
+  /**
+   * Adds a label to the project, or changes one. Calls for one project must not overlap.
+   *
+   * @throws {LabelError} when it cannot be
+   * @throws {ProjectFileError | FileError} as `labels`; the old list stays
+   */
+  async changeLabel(change: LabelChange): Promise<ListedLabel[]> {
+    const labels = withLabel(await this.labels(), change);
+    return (await writeLabels(await projectFolderOf(this.files), labels)).labels;
   }
 
   /** As `Journal.append`; the first one makes the folder and the project file. */
@@ -99,36 +121,41 @@ export class ImageWork {
   }
 
   /**
-   * Makes a label of an existing mask the start of the work, or adds it to it; writes nothing when there is nothing to add.
+   * Makes a label of an existing mask the start of the work on one of the project's, or adds it to it; writes nothing when there is nothing to
+   * add.
    *
-   * @param map  on this image
+   * @param map    on this image
+   * @param label  what the change names
    * @throws {ActionError | JournalError | FileError} as `append`
    */
-  async import(map: LabelMap, mask: ImportedMask): Promise<Imported> {
-    const imported = importMask(await this.annotation(), map, mask);
+  async import(map: LabelMap, mask: ImportedMask, label = FIRST): Promise<Imported> {
+    const imported = importMask(annotationOf(await this.history(), label), map, mask, label);
     if (imported.gained > 0) await this.append(this.journal.actions.length, [{ ...imported.change, at: Date.now() }]);
     return imported;
   }
 
-  /** What is inside by the journal on disk. */
-  async inside(): Promise<Mask> {
-    const annotation = await this.annotation();
-    return { width: annotation.width, height: annotation.height, data: insideOf(annotation) };
+  /** What is inside which label by the journal on disk. */
+  async labelMap(): Promise<LabelMap> {
+    const { width, height, depth = 1 } = this.journal.header;
+    const labels = labelsOf(await this.labels());
+    const data = valuesOf(await this.history(), labels[0].value);
+    return { size: [width, height / depth, depth], data, labels: labels.toSorted((a, b) => a.value - b.value) };
   }
 
-  private async annotation(): Promise<Annotation> {
+  private async history(): Promise<History> {
     const { path, header } = this.journal;
-    return replay((await readJournal(path, header)).actions, header).annotation;
+    return replay((await readJournal(path, header)).actions, header);
   }
 
   /** The same as a file, without writing it. */
   async mask(): Promise<ExportedMask> {
-    const mask = await this.inside();
+    const map = await this.labelMap();
     const name = `${LABELS_FOLDER}/${this.stem}`;
     const opened = this.journal.header.depth === undefined ? null : await this.read();
-    if (opened?.kind === "volume") return volumeMask(name, mask, opened.volume, await this.labelName());
-    const inside = mask.data.reduce((total, value) => total + value, 0);
-    return { path: `${name}_seg.png`, inside, bytes: encodeMaskPng(mask) };
+    if (opened?.kind === "volume") return volumeMask(name, map, opened.volume);
+    let inside = 0;
+    for (const value of map.data) if (value > 0) inside++;
+    return { path: `${name}_seg.png`, inside, bytes: encodeLabels(map.data, this.journal.header) };
   }
 
   /**
@@ -139,7 +166,7 @@ export class ImageWork {
    */
   async export(isReplacing = false): Promise<ExportedMask> {
     const mask = await this.mask();
-    await prepareFolder(folderOf(this.files));
+    await prepareFolders(this.files);
     const files = [{ name: basename(mask.path), bytes: mask.bytes }];
     if (mask.statistics !== undefined)
       files.push({ name: `${this.stem}_stats.csv`, bytes: Buffer.from(mask.statistics) });
@@ -147,40 +174,34 @@ export class ImageWork {
     return mask;
   }
 
-  /** An annotation has one label so far: the project's first. */
-  private async labelName(): Promise<string> {
-    return ((await readProjectFile(folderOf(this.files))) ?? NEW_PROJECT).labels[0].name;
-  }
-
   close(): Promise<void> {
     return this.journal.close();
   }
 }
 
-function volumeMask(name: string, mask: Mask, volume: Volume, label: string): ExportedMask {
-  const tally = new Tally(volume);
-  tally.count(mask.data);
-  const made = { inside: tally.inside, statistics: statisticsCsv(tally, planesOf(volume).axial) };
-  if (volume.origin.kind === "nrrd") {
-    const labels = [{ value: 1, name: label, color: colorOf(1) }];
-    const bytes = encodeSegNrrd({ size: volume.size, data: mask.data, labels }, volume.toWorld);
-    return { ...made, path: `${name}.seg.nrrd`, bytes };
-  }
-  const { bytes, extension } = encodeNiftiLabels(mask.data, volume);
+function volumeMask(name: string, map: LabelMap, volume: Volume): ExportedMask {
+  const tallies = talliesOf(map, volume);
+  const inside = tallies.reduce((total, { tally }) => total + tally.inside, 0);
+  const made = { inside, statistics: statisticsCsv(tallies, planesOf(volume).axial) };
+  if (volume.origin.kind === "nrrd")
+    return { ...made, path: `${name}.seg.nrrd`, bytes: encodeSegNrrd(map, volume.toWorld) };
+  const { bytes, extension } = encodeNiftiLabels(map.data, volume);
   return { ...made, path: `${name}_seg${extension}`, bytes };
 }
 
-/** [H, W], 1 where inside: in place, since a volume's annotation is large and nobody else has it. */
-function insideOf({ data }: Annotation): Uint8Array {
-  for (let i = 0; i < data.length; i++) data[i] = data[i] & INSIDE ? 1 : 0;
-  return data;
+/** What the changes of a journal name, undone ones too. */
+function usedIn(actions: readonly Action[]): Set<number> {
+  return new Set(
+    actions.flatMap((action) => (action.kind === "undo" || action.kind === "redo" ? [] : labelOf(action))),
+  );
 }
 
-async function prepareFolder(folder: string): Promise<void> {
+async function prepareFolders(files: ImageFiles): Promise<void> {
+  const folder = folderOf(files);
   const labels = join(folder, LABELS_FOLDER);
   await onFile("write", labels, () => mkdir(labels, { recursive: true }));
   await requireOwnLabels(folder);
-  await ensureProjectFile(folder);
+  await ensureProjectFile(await projectFolderOf(files));
 }
 
 /** @throws {FileError} code "outside" when `labels` is a link to a place outside the image's folder */

@@ -4,7 +4,19 @@
  */
 import type { Label, LabelMap } from "../image/index.ts";
 import { DELTA_LIMIT } from "./action-schema.ts";
-import { type Annotation, BY_HAND, type Change, deltaOf, type ImportedMask, INSIDE, SEGMENTED } from "./annotation.ts";
+import {
+  type Annotation,
+  BY_HAND,
+  type Change,
+  deltaOf,
+  ELSEWHERE_BY_HAND,
+  FIRST,
+  type ImportedMask,
+  INSIDE,
+  named,
+  OWN,
+  SEGMENTED,
+} from "./annotation.ts";
 import { ActionError } from "./errors.ts";
 
 /** A label that occurs in a mask. */
@@ -23,7 +35,7 @@ export interface Imported {
   readonly change: Change;
   /** Pixels or voxels that are inside now and were not before. */
   readonly gained: number;
-  /** Those of the label that were marked by hand as outside, and stay so. */
+  /** Those of the label that were marked by hand as outside or as another label, and stay so. */
   readonly byHand: number;
 }
 
@@ -34,19 +46,33 @@ export function importSentence(what: string, { gained, byHand }: Imported, unit:
   return `Imported label ${what}. Added ${unit}: ${gained.toLocaleString("en")}.${kept}`;
 }
 
+/** Labels of a mask with what they are in the project: the label of their name, or of their value where the file gives them no name; else nothing. */
+export function matchLabels<Listed extends Pick<Label, "value" | "name">>(
+  found: readonly OccurringLabel[],
+  labels: readonly Listed[],
+): { readonly mask: OccurringLabel; readonly isNamed: boolean; readonly label: Listed | undefined }[] {
+  return found.map((mask) => {
+    const isNamed = mask.name !== `Label ${mask.value}`;
+    const byName = labels.find(({ name }) => name.toLowerCase() === mask.name.toLowerCase());
+    return { mask, isNamed, label: byName ?? (isNamed ? undefined : labels.find(({ value }) => value === mask.value)) };
+  });
+}
+
 /**
+ * @param data    the annotation of the label that it becomes
  * @param map     on the annotation's grid
  * @param mask    names the map and the label of it that is wanted
+ * @param label   what the change names
  * @returns       its delta is empty when there is nothing to add
  * @throws {ActionError} when the mask is in more pieces than the journal takes as one change
  */
-export function importMask({ data }: Annotation, map: LabelMap, mask: ImportedMask): Imported {
+export function importMask({ data }: Annotation, map: LabelMap, mask: ImportedMask, label = FIRST): Imported {
   let [gained, byHand] = [0, 0];
   const delta = deltaOf(data, (pixel, before) => {
-    if (map.data[pixel] !== mask.label) return before;
-    if (before & BY_HAND) {
+    if (map.data[pixel] !== mask.label) return before & OWN;
+    if (before & (BY_HAND | ELSEWHERE_BY_HAND)) {
       if ((before & INSIDE) === 0) byHand++;
-      return before;
+      return before & OWN;
     }
     if ((before & INSIDE) === 0) gained++;
     return SEGMENTED | INSIDE;
@@ -55,5 +81,5 @@ export function importMask({ data }: Annotation, map: LabelMap, mask: ImportedMa
     throw new ActionError(
       `The mask is in ${(delta.length / 4).toLocaleString("en")} pieces along the rows, and ${(DELTA_LIMIT / 4).toLocaleString("en")} are the limit. Is it noise? Smooth it first.`,
     );
-  return { change: { kind: "import", mask, delta }, gained, byHand };
+  return { change: { kind: "import", mask, ...named(label), delta }, gained, byHand };
 }

@@ -12,8 +12,9 @@ import { z } from "zod";
 import { crc32, InternalError } from "../core/index.ts";
 import { atomicWrite, onFile, readLimited, syncFolder, systemCode } from "../files/index.ts";
 import { parseAction } from "./action-schema.ts";
-import { type Action, emptyHistory, type History, perform } from "./annotation.ts";
+import type { Action } from "./annotation.ts";
 import { ActionError, JournalError } from "./errors.ts";
+import { emptyHistory, type History, perform } from "./history.ts";
 
 /** Bytes of a first line: the longest name of an image, each character escaped, and more than what is around it. */
 const FIRST_LINE = 2 ** 13;

@@ -1,12 +1,13 @@
-/** `tendril.json`, beside the images: the project's version and its labels. */
-import { join } from "node:path";
+/** `tendril.json`, beside the images or in the folder of the study: the project's version and its labels. */
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { atomicWrite, FileError, readText } from "../files/index.ts";
 import { ProjectFileError } from "./errors.ts";
+import { folderOf, type ImageFiles } from "./image-files.ts";
+import { LABEL_LIMIT, type ListedLabel } from "./labels.ts";
 
 export const PROJECT_FILE = "tendril.json";
 const PROJECT_FILE_LIMIT = 64 * 2 ** 20;
-const LABEL_LIMIT = 255;
 const LABEL_NAME_LIMIT = 256;
 
 const schema = z
@@ -18,6 +19,11 @@ const schema = z
           /** The label's value in an exported mask. */
           value: z.int().min(1).max(LABEL_LIMIT),
           name: z.string().trim().min(1).max(LABEL_NAME_LIMIT),
+          /** On the screen and in exports. */
+          color: z
+            .string()
+            .regex(/^#[0-9a-f]{6}$/i)
+            .optional(),
         }),
       )
       .min(1)
@@ -44,12 +50,34 @@ export async function readProjectFile(folder: string): Promise<ProjectFile | nul
   }
 }
 
+/**
+ * The folder whose project file an image goes by: its own, or else the one above that; or where it will be, when neither has one.
+ *
+ * @throws {ProjectFileError} when the one that is found is damaged
+ */
+export async function projectFolderOf(files: ImageFiles): Promise<string> {
+  const own = folderOf(files);
+  for (const folder of [own, dirname(own)]) if (await readProjectFile(folder)) return folder;
+  return files.study ?? own;
+}
+
+/** The list of labels that an image goes by. @throws {ProjectFileError} when it is damaged */
+export async function readLabels(files: ImageFiles): Promise<readonly ListedLabel[]> {
+  return ((await readProjectFile(await projectFolderOf(files))) ?? NEW_PROJECT).labels;
+}
+
 /** Writes one with a single label where there is none; leaves an existing one alone. */
 export async function ensureProjectFile(folder: string): Promise<ProjectFile> {
   const found = await readProjectFile(folder);
   if (found) return found;
-  await atomicWrite(join(folder, PROJECT_FILE), `${JSON.stringify(NEW_PROJECT, null, 2)}\n`);
-  return NEW_PROJECT;
+  return writeLabels(folder, NEW_PROJECT.labels);
+}
+
+/** Replaces the list as a whole, or leaves the old one. */
+export async function writeLabels(folder: string, labels: readonly ListedLabel[]): Promise<ProjectFile> {
+  const project: ProjectFile = { tendril: 1, labels: [...labels] };
+  await atomicWrite(join(folder, PROJECT_FILE), `${JSON.stringify(project, null, 2)}\n`);
+  return project;
 }
 
 function parse(text: string, path: string): ProjectFile {

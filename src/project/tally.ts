@@ -1,6 +1,6 @@
 /** What is inside, counted slice by slice across each of a volume's axes as changes come and go; and the statistics made of it. */
-import { type Plane, type Volume, worldOf } from "../image/index.ts";
-import { type Delta, INSIDE } from "./annotation.ts";
+import { type Label, type LabelMap, type Plane, type Volume, worldOf } from "../image/index.ts";
+import { type Delta, INSIDE, SEGMENTED } from "./annotation.ts";
 
 type Counted = Pick<Volume, "size" | "data" | "slope" | "intercept" | "toWorld">;
 
@@ -28,15 +28,6 @@ export class Tally {
     }
   }
 
-  /** Counts a mask as a whole. @param mask  [k, j, i], 1 where inside */
-  count(mask: Uint8Array): void {
-    for (let at = 0; at < mask.length; at++) {
-      const start = at;
-      while (at < mask.length && mask[at] === 1) at++;
-      if (at > start) this.add(start, at - start, 1);
-    }
-  }
-
   /** Mean intensity inside, of one slice or of all; null where nothing is inside. */
   mean(axis: 0 | 1 | 2, slice?: number): number | null {
     const { slope, intercept } = this.volume;
@@ -47,10 +38,7 @@ export class Tally {
 
   /** Volume of a voxel in ml. */
   get voxelVolume(): number {
-    const { toWorld } = this.volume;
-    const column = (axis: number) => [0, 4, 8].map((row) => toWorld[row + axis]);
-    const [[a, b, c], [d, e, f], [g, h, i]] = [column(0), column(1), column(2)];
-    return Math.abs(a * (e * i - f * h) - d * (b * i - c * h) + g * (b * f - c * e)) / 1000;
+    return voxelVolumeOf(this.volume);
   }
 
   private add(start: number, length: number, step: number): void {
@@ -78,8 +66,51 @@ export class Tally {
   }
 }
 
-/** Of every slice of a plane with something inside, and of the whole: voxels, area, volume and mean intensity. */
-export function statisticsCsv(tally: Tally, plane: Plane): string {
+/** In ml. */
+export function voxelVolumeOf({ toWorld }: Pick<Volume, "toWorld">): number {
+  const column = (axis: number) => [0, 4, 8].map((row) => toWorld[row + axis]);
+  const [[a, b, c], [d, e, f], [g, h, i]] = [column(0), column(1), column(2)];
+  return Math.abs(a * (e * i - f * h) - d * (b * i - c * h) + g * (b * f - c * e)) / 1000;
+}
+
+/** What is inside one label. */
+export interface LabelTally {
+  readonly label: Label;
+  readonly tally: Tally;
+}
+
+/** A map on the volume, counted label by label. */
+export function talliesOf({ data, labels }: LabelMap, volume: Counted): LabelTally[] {
+  const tallies = labels.map((label) => ({ label, tally: new Tally(volume) }));
+  const byValue = new Map(tallies.map(({ label, tally }) => [label.value, tally]));
+  for (let at = 0; at < data.length; ) {
+    const start = at;
+    while (at < data.length && data[at] === data[start]) at++;
+    byValue.get(data[start])?.change([start, at - start, 0, SEGMENTED | INSIDE], 1);
+  }
+  return tallies;
+}
+
+/**
+ * Of every slice of a plane with something inside, and of the whole: voxels, area, volume and mean intensity. With several labels each row
+ * says which it is of.
+ */
+export function statisticsCsv(tallies: readonly LabelTally[], plane: Plane): string {
+  const names = "plane,slice,position_mm,voxels,area_mm2,volume_ml,mean_intensity";
+  if (tallies.length === 1) return `${[names, ...rowsOf(tallies[0].tally, plane)].join("\n")}\n`;
+  const rows = tallies.flatMap(({ label: { value, name }, tally }) =>
+    rowsOf(tally, plane).map((row) => `${value},${quoted(name)},${row}`),
+  );
+  return `${[`label,name,${names}`, ...rows].join("\n")}\n`;
+}
+
+/** As a field of CSV (RFC 4180). A name that a spreadsheet would take for a formula gets an apostrophe before it. */
+export function quoted(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+function rowsOf(tally: Tally, plane: Plane): string[] {
   const areas = tally.areas[plane.axis];
   const row = (name: string, slice: string, voxels: number, area: string, position: string, mean: number | null) =>
     [name, slice, position, voxels, area, (voxels * tally.voxelVolume).toFixed(6), mean?.toFixed(4) ?? ""].join(",");
@@ -96,7 +127,7 @@ export function statisticsCsv(tally: Tally, plane: Plane): string {
       ),
     );
   const whole = row("whole", "", tally.inside, "", "", tally.mean(0));
-  return `${["plane,slice,position_mm,voxels,area_mm2,volume_ml,mean_intensity", ...rows, whole].join("\n")}\n`;
+  return [...rows, whole];
 }
 
 /** Position of a slice's middle along the patient's axis that counts the plane's slices, in mm. */

@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { onFile } from "../files/index.ts";
-import { countActions, IMAGE_FILE_LIMIT, type ImageFiles } from "../project/index.ts";
+import { countActions, IMAGE_FILE_LIMIT, type ImageFiles, shownLabels } from "../project/index.ts";
 import type { ImageCollection, OpenImage } from "./collection.ts";
 import type { Desk } from "./desk.ts";
 import { RequestError } from "./errors.ts";
@@ -26,6 +26,12 @@ const appended = z.strictObject({
   tab,
   after: z.int().nonnegative(),
   actions: z.array(z.unknown()).max(ACTIONS_AT_ONCE),
+});
+const labelChange = z.strictObject({
+  value: z.int().positive().optional(),
+  // The rules for names are the project's own, with sentences for them.
+  name: z.string().max(NAME_LIMIT),
+  color: z.string().regex(/^#[0-9a-f]{6}$/i),
 });
 const byId = z.object({ id: z.string() });
 const upload = z.strictObject({ name: z.string().min(1).max(NAME_LIMIT) });
@@ -73,7 +79,12 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
     const { isWriter, work } = await desk.open(opened, parse(tabOnly, body).tab);
     const { header, actions, cut } = work.journal;
     const { tendril: _, image: name, ...rest } = header;
-    return { writer: isWriter, image: { name, ...rest }, notes: opened.notes, actions, cut };
+    const labels = shownLabels(await work.labels());
+    return { writer: isWriter, image: { name, ...rest }, labels, notes: opened.notes, actions, cut };
+  });
+
+  api.post("/images/:id/labels", async ({ params, body }) => {
+    return { labels: shownLabels(await desk.changeLabel(imageOf(params), parse(labelChange, body))) };
   });
 
   api.post("/images/:id/actions", { bodyLimit: ACTIONS_LIMIT }, async ({ params, body }) => {

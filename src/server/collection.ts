@@ -116,11 +116,11 @@ export class ImageCollection {
     const dicom: string[] = [];
     for (const name of (await entriesOf(place)).names)
       if ((await kindOrNull(() => kindIn(place, name))) === "dicom") dicom.push(name);
-    await this.addSeries(place, dicom);
+    await this.addSeries(place, dicom, path);
   }
 
-  /** Adds the series that a folder's DICOM files make, and those in each of its archives. */
-  private async addSeries(folder: string, names: readonly string[]): Promise<void> {
+  /** Adds the series that a folder's DICOM files make, and those in each of its archives. @param study  the folder that it is in, when that was opened */
+  private async addSeries(folder: string, names: readonly string[], study?: string): Promise<void> {
     const archives = names.filter((name) => ARCHIVE_NAME.test(name));
     const loose = names.filter((name) => !ARCHIVE_NAME.test(name));
     for (const group of [loose, ...archives.map((name) => [name])]) {
@@ -128,7 +128,7 @@ export class ImageCollection {
       if (group.length === 0) continue;
       await this.attempt(group[0], async () => {
         const { series, refused } = await findSeries(folder, group);
-        for (const { label, notes, ...files } of series) await this.add(files, label, notes);
+        for (const { label, notes, ...files } of series) await this.add({ ...files, study }, label, notes);
         // An archive that is no study is somebody else's.
         if (isArchive && series.length === 0) return;
         for (const { source, message } of refused) this.refused.push({ name: source, message });
@@ -150,7 +150,12 @@ export class ImageCollection {
   private async add(files: ImageFiles, label?: string, notes: readonly string[] = []): Promise<OpenImage> {
     const paths: string[] = [];
     for (const path of files.paths) paths.push(await onFile("read", path, () => realpath(path)));
-    const real: ImageFiles = { paths: paths as [string, ...string[]], part: files.part };
+    const { part, study } = files;
+    const real: ImageFiles = {
+      paths: paths as [string, ...string[]],
+      part,
+      study: study && (await onFile("read", study, () => realpath(study))),
+    };
     const identity = [...paths, ...(files.part > 0 ? [`part ${files.part}`] : [])].join("\0");
     const id = createHash("sha256").update(identity).digest("hex").slice(0, 16);
     const image = this.images.get(id) ?? { id, files: real, label: label ?? paths[0], notes };

@@ -1,5 +1,5 @@
 /** Who works on which image: the first tab that opens one writes, others look on until it has been silent for a while. */
-import { ImageWork } from "../project/index.ts";
+import { ImageWork, type LabelChange, type ListedLabel } from "../project/index.ts";
 import type { OpenImage } from "./collection.ts";
 import { RequestError } from "./errors.ts";
 
@@ -15,6 +15,7 @@ interface Place {
 export class Desk {
   private readonly places = new Map<string, Place>();
   private readonly now: () => number;
+  private labelling: Promise<unknown> = Promise.resolve();
 
   /** @param now  milliseconds, never backwards */
   constructor(now: () => number = () => performance.now()) {
@@ -49,6 +50,13 @@ export class Desk {
   /** The work on an image, for export and download, which any tab may ask for. */
   look(image: OpenImage): Promise<ImageWork> {
     return this.work(this.place(image));
+  }
+
+  /** Adds a label to the image's project, or changes one; one after the other, since images share a project. */
+  changeLabel(image: OpenImage, change: LabelChange): Promise<ListedLabel[]> {
+    const turn = this.labelling.then(async () => (await this.look(image)).changeLabel(change));
+    this.labelling = turn.catch(() => undefined);
+    return turn;
   }
 
   /** How many actions an open image has; undefined when it is not open. */

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { TendrilError } from "../core/index.ts";
 import { FileError } from "../files/index.ts";
 import { ImageFormatError } from "../image/index.ts";
-import { ActionError, ExportError, JournalError, ProjectFileError } from "../project/index.ts";
+import { ActionError, ExportError, JournalError, LabelError, ProjectFileError } from "../project/index.ts";
 
 /** A request that cannot be answered as it stands. */
 export class RequestError extends TendrilError {
@@ -69,7 +69,7 @@ const FILE_STATUS: Readonly<Record<string, number>> = {
 
 function statusOf(error: TendrilError): number {
   if (error instanceof RequestError) return error.status;
-  if (error instanceof ImageFormatError || error instanceof ActionError) return 422;
+  if (error instanceof ImageFormatError || error instanceof ActionError || error instanceof LabelError) return 422;
   if (error instanceof JournalError) return error.code === "full" ? 507 : 409;
   if (error instanceof ProjectFileError || error instanceof ExportError) return 409;
   if (error instanceof FileError) return FILE_STATUS[error.code] ?? 500;

@@ -44,9 +44,24 @@ test("a mask is opened by key, its label chosen, refused where it does not fit, 
   await page.waitForSelector("dialog[open]");
   await page.click("text=1 · Label 1 (30)");
   await person.waitForInside(30);
+
+  // All of them: the file names none, so the project must have their values.
+  const all = async () => {
+    await choose("two.mask");
+    await page.click("dialog[open] >> text=All of them");
+  };
+  await all();
+  await page.waitForSelector("text=the project has none of value 2. Add them first.");
+  await page.click(".label-list >> text=Add");
+  await page.fill(".naming input[type=text]", "Two");
+  await page.press(".naming input[type=text]", "Enter");
+  await page.waitForSelector(".label-row[aria-pressed=true] >> text=Two");
+  await all();
+  await page.waitForSelector("text=Imported 2 labels of two.mask.");
+  expect(await page.locator(".label-row .amount").allTextContents()).toEqual(["30 px", "50 px"]);
   await person.waitForStatus("saved");
   const work = await ImageWork.open(join(path, "scan.png"));
-  expect(work.journal.actions.map(({ kind }) => kind)).toEqual(["import", "undo", "import"]);
+  expect(work.journal.actions.map(({ kind }) => kind)).toEqual(["import", "undo", "import", "import"]);
   await work.close();
 });
 

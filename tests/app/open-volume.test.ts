@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { carriedCandidate, insideOnly, startedFrom } from "../../src/app/carry.ts";
-import { slicesTouched } from "../../src/app/open-volume.ts";
+import { slicesTouched } from "../../src/app/volume-label.ts";
 import type { OfferedCandidate } from "../../src/app/worker-messages.ts";
 import { emptyMask } from "../../src/core/index.ts";
 import { BY_HAND, INSIDE, SEGMENTED, takeDelta } from "../../src/project/annotation.ts";

@@ -74,6 +74,6 @@ test("what cannot be exported is said, with what to do", async () => {
   expect(refused(join(folder, "untouched.png"))).toMatch(/untouched\.png has no annotations yet/);
   expect(refused(join(folder, "labels"))).toMatch(/holds no annotated images/);
   expect(refused(folder, "--format", "nnunet")).toMatch(/DatasetNNN_NAME, such as Dataset501_Liver; never is not/);
-  expect(refused(folder, "--format", "gif")).toMatch(/png, nifti, nrrd, coco, nnunet, bids, dicom-seg/);
+  expect(refused(folder, "--format", "gif")).toMatch(/png, nifti, nrrd, coco, nnunet, bids, dicom-seg, csv/);
   expect(readdirSync(folder)).not.toContain("never");
 });

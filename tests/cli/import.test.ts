@@ -19,9 +19,9 @@ import { runHere } from "./in-process.ts";
 
 const imported = (...args: string[]) => runHere("import", ...args);
 
-async function insideOf(image: string): Promise<Uint8Array> {
+async function insideOf(image: string): Promise<LabelMap["data"]> {
   const work = await ImageWork.open(image);
-  const { data } = await work.inside();
+  const { data } = await work.labelMap();
   await work.close();
   return data;
 }

@@ -62,7 +62,7 @@ test("the mask of a series becomes the start of the work on the same series else
   const done = await runHere("import", join(place, "b"), join(out, mask));
   expect(done).toMatchObject({ status: 0, stderr: "" });
   const work = await ImageWork.open(second);
-  const { data } = await work.inside();
+  const { data } = await work.labelMap();
   await work.close();
   expect([...data.keys()].filter((i) => data[i])).toEqual([23]);
 });

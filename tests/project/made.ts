@@ -7,10 +7,13 @@ import { onTestFinished } from "vitest";
 import { emptyPartial, Rng, type Stroke } from "../../src/core/index.ts";
 import {
   type Action,
+  annotationOf,
   emptyHistory,
+  FIRST,
   type History,
   type JournalHeader,
   type Mark,
+  named,
   perform,
   strokeDelta,
   takeDelta,
@@ -27,7 +30,8 @@ export function randomStroke(rng: Rng): Stroke {
 }
 
 /** What a person might do next: strokes, candidates, undo and redo. */
-export function nextAction({ annotation }: History, rng: Rng, at: number): Action {
+export function nextAction(history: History, rng: Rng, at: number, label = FIRST): Action {
+  const annotation = annotationOf(history, label);
   const kind = (["scribble", "brush", "erase", "take", "take", "undo", "redo"] as const)[rng.below(7)];
   if (kind === "undo" || kind === "redo") return { kind, at };
   if (kind === "take") {
@@ -40,19 +44,24 @@ export function nextAction({ annotation }: History, rng: Rng, at: number): Actio
     const delta = takeDelta(annotation, candidate, place);
     const step = (1 + rng.below(4)) / 4;
     const taken = { model: "paper", seed: at, place: 1, offered: 4, support: 0.5, step, features: step < 1 };
-    return { kind, candidate: taken, delta, at };
+    return { kind, candidate: taken, ...named(label), delta, at };
   }
   const stroke = randomStroke(rng);
   const mark = kind === "erase" ? "undecided" : MARKS[rng.below(3)];
-  return { kind, mark, stroke, delta: strokeDelta(annotation, stroke, mark), at };
+  return { kind, mark, stroke, ...named(label), delta: strokeDelta(annotation, stroke, mark), at };
 }
 
-/** The first `count` actions of the session with this seed, and what they lead to. */
-export function session(seed: number, count: number): { actions: Action[]; history: History } {
+/** The first `count` actions of the session with this seed, and what they lead to. @param labels  what changes name, by chance */
+export function session(
+  seed: number,
+  count: number,
+  labels: readonly number[] = [FIRST],
+): { actions: Action[]; history: History } {
   const history = emptyHistory(GRID);
   const actions: Action[] = [];
   for (let i = 0; i < count; i++) {
-    actions.push(nextAction(history, Rng.seeded(seed).at(i), i));
+    const label = labels[Rng.seeded(seed).at("label").at(i).below(labels.length)];
+    actions.push(nextAction(history, Rng.seeded(seed).at(i), i, label));
     perform(history, actions[i]);
   }
   return { actions, history };

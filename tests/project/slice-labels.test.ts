@@ -27,7 +27,7 @@ import {
   TOUCHED,
   volumeIndexOf,
 } from "../../src/project/slice-labels.ts";
-import { statisticsCsv } from "../../src/project/tally.ts";
+import { statisticsCsv, talliesOf } from "../../src/project/tally.ts";
 
 const SIZE = [7, 6, 5] as const;
 const GRID = { width: 7, height: 30, depth: 5 };
@@ -80,6 +80,8 @@ test("a change drawn on any slice of any plane changes those voxels and no other
   );
 });
 
+const label = (value: number) => ({ value, name: `Label ${value}`, color: "#e69f00" });
+
 test("counting change by change gives what counting the whole gives, and taking changes back gives nothing", () => {
   const data = Int16Array.from({ length: VOXELS }, (_, i) => (i * 37) % 101);
   const volume = { size: SIZE, data, slope: 2, intercept: -5, toWorld: LAF };
@@ -87,9 +89,10 @@ test("counting change by change gives what counting the whole gives, and taking 
     fc.property(seeds, (seed) => {
       const labels = randomLabels(seed);
       const delta = deltaOf(new Uint8Array(VOXELS), (voxel) => labels[voxel]);
-      const [stepwise, whole] = [new Tally(volume), new Tally(volume)];
+      const stepwise = new Tally(volume);
       stepwise.change(delta, 1);
-      whole.count(labels.map((value) => (value & INSIDE ? 1 : 0)));
+      const map = { size: SIZE, data: labels.map((value) => (value & INSIDE ? 7 : 0)), labels: [label(7)] };
+      const [{ tally: whole }] = talliesOf(map, volume);
       expect(stepwise.areas).toEqual(whole.areas);
       const inside = [...labels.keys()].filter((voxel) => labels[voxel] & INSIDE);
       expect(whole.inside).toBe(inside.length);
@@ -107,18 +110,31 @@ test("counting change by change gives what counting the whole gives, and taking 
 
 test("statistics are in mm2, ml and intensities, slice by slice and as a whole", () => {
   const data = Float32Array.from({ length: VOXELS }, (_, i) => (i < 42 ? 4 : 10));
-  const tally = new Tally({ size: SIZE, data, slope: 1, intercept: 0, toWorld: LAF });
+  const volume = { size: SIZE, data, slope: 1, intercept: 0, toWorld: LAF };
   const labels = new Uint8Array(VOXELS);
   labels.fill(1, 0, 3);
   labels.fill(1, 42, 43);
-  tally.count(labels);
-  expect(tally.voxelVolume).toBeCloseTo(0.006, 12);
-  expect(statisticsCsv(tally, PLANES.axial)).toBe(
+  const tallies = talliesOf({ size: SIZE, data: labels, labels: [label(1)] }, volume);
+  expect(tallies[0].tally.voxelVolume).toBeCloseTo(0.006, 12);
+  expect(statisticsCsv(tallies, PLANES.axial)).toBe(
     [
       "plane,slice,position_mm,voxels,area_mm2,volume_ml,mean_intensity",
       "axial,1,30.000,3,6.0000,0.018000,4.0000",
       "axial,2,27.000,1,2.0000,0.006000,10.0000",
       "whole,,,4,,0.024000,5.5000",
+      "",
+    ].join("\n"),
+  );
+  labels.fill(4, 43, 45);
+  const two = [label(1), { ...label(4), name: 'left, "big"' }];
+  expect(statisticsCsv(talliesOf({ size: SIZE, data: labels, labels: two }, volume), PLANES.axial)).toBe(
+    [
+      "label,name,plane,slice,position_mm,voxels,area_mm2,volume_ml,mean_intensity",
+      "1,Label 1,axial,1,30.000,3,6.0000,0.018000,4.0000",
+      "1,Label 1,axial,2,27.000,1,2.0000,0.006000,10.0000",
+      "1,Label 1,whole,,,4,,0.024000,5.5000",
+      '4,"left, ""big""",axial,2,27.000,2,4.0000,0.012000,10.0000',
+      '4,"left, ""big""",whole,,,2,,0.012000,10.0000',
       "",
     ].join("\n"),
   );

@@ -117,6 +117,7 @@ test("a session gives the image, its actions and what was cut; the first tab wri
   expect((await ask("POST", `${url}/session`, { tab: TAB })).json()).toEqual({
     writer: true,
     image: described,
+    labels: [{ value: 1, name: "Object", color: "#3ba7ff" }],
     notes: [],
     actions: [],
     cut: 0,
@@ -127,10 +128,44 @@ test("a session gives the image, its actions and what was cut; the first tab wri
   expect((await ask("POST", `${url}/session`, { tab: TAB })).json()).toEqual({
     writer: true,
     image: described,
+    labels: [{ value: 1, name: "Object", color: "#3ba7ff" }],
     notes: [],
     actions,
     cut: 7,
   });
+});
+
+test("labels are added and changed one after the other, however many ask at once, and refused with a sentence", async () => {
+  const { ask, url, folder } = await oneImage();
+  const post = (body: object) => ask("POST", `${url}/labels`, body);
+  const names = ["Liver", "Spleen", "Left kidney", "Right kidney"];
+  const answers = await Promise.all(names.map((name) => post({ name, color: "#009e73" })));
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200]);
+  await post({ value: 3, name: "Tumor", color: "#cc79a7" });
+  const labels = [
+    { value: 1, name: "Object", color: "#3ba7ff" },
+    { value: 2, name: "Liver", color: "#009e73" },
+    { value: 3, name: "Tumor", color: "#cc79a7" },
+    { value: 4, name: "Left kidney", color: "#009e73" },
+    { value: 5, name: "Right kidney", color: "#009e73" },
+  ];
+  expect((await ask("POST", `${url}/session`, { tab: TAB })).json().labels).toEqual(labels);
+  const path = join(folder, "tendril.json");
+  expect(JSON.parse(await readFile(path, "utf8"))).toEqual({ tendril: 1, labels });
+  for (const [body, status, code] of [
+    [{ name: "liver", color: "#000000" }, 422, "bad-label"],
+    [{ name: "a\nb", color: "#000000" }, 422, "bad-label"],
+    [{ value: 77, name: "a", color: "#000000" }, 422, "bad-label"],
+    [{ name: "a", color: "red" }, 400, "bad-request"],
+    [{ name: "a" }, 400, "bad-request"],
+  ] as const) {
+    const refused = await post(body);
+    expect([refused.statusCode, refused.json()]).toEqual([status, error(code)]);
+  }
+  await writeFile(path, "{");
+  const damaged = await post({ name: "Vessel", color: "#000000" });
+  expect([damaged.statusCode, damaged.json()]).toEqual([409, error("bad-project-file")]);
+  expect(await readFile(path, "utf8")).toBe("{");
 });
 
 test("a second tab looks on until the first has been silent for 10 s, and then the first is told", async () => {

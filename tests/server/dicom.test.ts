@@ -59,6 +59,32 @@ test("a study opens with every series of its folder and of the folders in it, ea
   expect((await made([study])).images.list().map(({ id }) => id)).toEqual(images.list().map(({ id }) => id));
 });
 
+test("the series of a study share its labels, also after another start and on their own; a folder with a list of its own keeps it", async () => {
+  const study = await folder();
+  await put(join(study, "a"), TILTED);
+  await put(join(study, "b"), TILTED);
+  await put(join(study, "old"), TILTED);
+  const own = '{"tendril":1,"labels":[{"value":4,"name":"Spleen"}]}';
+  await writeFile(join(study, "old", "tendril.json"), own);
+  const opened = await made([study]);
+  const labelsIn = async ({ ask, images }: typeof opened, name: string) => {
+    const { id } = images.list().find((image) => image.name === name)!;
+    const { labels } = (await ask("POST", `/api/images/${id}/session`, { tab: TAB })).json();
+    return labels.map((label: { name: string }) => label.name);
+  };
+  const [a] = opened.images.list();
+  await marked(opened, a.id, 3);
+  await opened.ask("POST", `/api/images/${a.id}/labels`, { name: "Tumor", color: "#009e73" });
+  expect(await readdir(join(study, "a"))).not.toContain("tendril.json");
+  const again = await made([study]);
+  for (const server of [opened, again]) {
+    expect(await labelsIn(server, "b")).toEqual(["Object", "Tumor"]);
+    expect(await labelsIn(server, "old")).toEqual(["Spleen"]);
+  }
+  expect(await labelsIn(await made([join(study, "b")]), "b")).toEqual(["Object", "Tumor"]);
+  expect(await readFile(join(study, "old", "tendril.json"), "utf8")).toBe(own);
+});
+
 test("a series is served whole and in parts, and its mask lies on it beside its files", async () => {
   const place = join(await folder(), "CT");
   await put(place, TILTED, (name) => `IM${name.at(-5)}`);
