@@ -110,26 +110,40 @@ export async function decodeWasm(
   if (running.get(name) !== starting) return decodeWasm(name, frame);
   const { coded, width, height, components } = frame;
   const Decoder = codec[PACKAGES[name].decoder] as new () => WasmDecoder;
-  let isSound = false;
   const decoder = new Decoder();
+  let isSound = false;
   try {
-    decoder.getEncodedBuffer(coded.length).set(coded);
-    decoder.decode();
-    const info = decoder.getFrameInfo();
-    const bits = info.bitsPerSample ?? 8;
-    const samples = decoder.getDecodedBuffer();
-    const expected = width * height * components * (bits > 8 ? 2 : 1);
-    isSound = true;
-    if (info.width !== width || info.height !== height || samples.length !== expected)
-      throw new Error(`decoded ${info.width} x ${info.height} x ${info.componentCount}, ${samples.length} bytes`);
-    // A copy, because the samples lie in the codec's memory, and of this kind: libjpeg-turbo gives clamped bytes.
-    return { samples: new Uint8Array(samples), bits, isPlanar: components > 1 && decoder.getInterleaveMode?.() === 0 };
+    try {
+      decoder.getEncodedBuffer(coded.length).set(coded);
+      decoder.decode();
+      const info = decoder.getFrameInfo();
+      const bits = info.bitsPerSample ?? 8;
+      const samples = decoder.getDecodedBuffer();
+      const expected = width * height * components * (bits > 8 ? 2 : 1);
+      isSound = true;
+      if (info.width !== width || info.height !== height || samples.length !== expected)
+        throw new Error(`decoded ${info.width} x ${info.height} x ${info.componentCount}, ${samples.length} bytes`);
+      // A copy, because the samples lie in the codec's memory, and of this kind: libjpeg-turbo gives clamped bytes.
+      return {
+        samples: new Uint8Array(samples),
+        bits,
+        isPlanar: components > 1 && decoder.getInterleaveMode?.() === 0,
+      };
+    } catch (cause) {
+      // The codec's own exception comes out as its address, a number. After anything else nobody knows what state it is in.
+      isSound ||= typeof cause === "number";
+      throw cause;
+    } finally {
+      if (isSound) {
+        // A frame may have written beyond its memory, which shows when it is given back.
+        isSound = false;
+        decoder.delete();
+        isSound = true;
+      }
+    }
   } catch (cause) {
-    // The codec's own exception comes out as its address, a number. After anything else nobody knows what state it is in.
-    isSound ||= typeof cause === "number";
     throw new UnpackError(name, { cause });
   } finally {
-    if (isSound) decoder.delete();
     if (!isSound || codec.HEAPU8.length > KEPT_MEMORY) running.delete(name);
   }
 }
