@@ -22,6 +22,8 @@ export class OpenVolume {
   readonly tally: Tally;
   /** [k, j, i], of the whole volume */
   private readonly labels: Uint8Array;
+  /** Across i, j and k: 1 for the slices that a change has reached, even if it was taken back. There is nothing on the others. */
+  private readonly touched: readonly [Uint8Array, Uint8Array, Uint8Array];
   private current: { readonly plane: Plane; readonly slice: number; readonly sheet: Sheet } | null = null;
   /** Share of the pixels on which the candidates that were offered last disagree, by axis and slice. */
   private readonly disagreement = new Map<string, number>();
@@ -33,16 +35,18 @@ export class OpenVolume {
     this.planes = planesOf(volume);
     this.tally = new Tally(volume);
     this.labels = annotation.data;
+    const [ni, nj, nk] = volume.size;
+    this.touched = [new Uint8Array(ni), new Uint8Array(nj), new Uint8Array(nk)];
   }
 
   /** The sheet of a slice; the same one until another slice is asked for. */
   sheetAt(plane: Plane, slice: number): Sheet {
     const { current } = this;
     if (current?.plane === plane && current.slice === slice) return current.sheet;
-    const { size } = this.volume;
+    current?.sheet.labels.release();
     const place: SlicePlace = { axis: plane.axis, index: slice };
     const image = sliceImage(this.volume, this.scale, plane, slice);
-    const sheet = sheetOf(image, sliceOf(this.labels, size, plane, slice), { aspect: plane.aspect, place });
+    const sheet = sheetOf(image, this.annotationOn(plane, slice), { aspect: plane.aspect, place });
     this.current = { plane, slice, sheet };
     return sheet;
   }
@@ -53,6 +57,8 @@ export class OpenVolume {
 
   /** What a slice holds of the annotation, a copy. */
   annotationOn(plane: Plane, slice: number): Annotation {
+    const { width, height } = plane;
+    if (!this.touched[plane.axis][slice]) return { width, height, data: new Uint8Array(width * height) };
     return sliceOf(this.labels, this.volume.size, plane, slice);
   }
 
@@ -65,9 +71,11 @@ export class OpenVolume {
   /** The volume's annotation has changed. @param direction  1 for a change that was made, -1 for one that was taken back */
   changed(delta: Delta, direction: 1 | -1): void {
     this.tally.change(delta, direction);
-    for (const [{ axis }, { uneven }] of this.meters) {
-      const { first, last } = slicesTouched(delta, axis, this.volume.size);
-      uneven.fill(Number.NaN, Math.max(0, first - 1), last + 2);
+    if (delta.length === 0) return;
+    for (const plane of Object.values(this.planes)) {
+      const { first, last } = slicesTouched(delta, plane.axis, this.volume.size);
+      this.touched[plane.axis].fill(1, first, last + 1);
+      this.meters.get(plane)?.uneven.fill(Number.NaN, Math.max(0, first - 1), last + 2);
     }
     if (!this.current) return;
     const { plane, slice, sheet } = this.current;

@@ -3,6 +3,7 @@ import { createEffect, createMemo, createSignal, For, onCleanup, onMount } from 
 import { PLANE_NAMES, type Plane, pixelOf, sliceImage, voxelAt } from "../image/index.ts";
 import { INSIDE } from "../project/annotation.ts";
 import { numberWords } from "./bars.tsx";
+import { clearedContext } from "./canvases.ts";
 import type { Slicing } from "./slice-work.ts";
 import type { Store } from "./store.ts";
 import { unitOf } from "./volume-window.ts";
@@ -27,25 +28,31 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
   const { store } = props;
   let canvas!: HTMLCanvasElement;
   const [size, setSize] = createSignal({ width: 1, height: 1 });
+  /** What is painted again and again, a pixel a voxel. */
+  let pixels = new ImageData(1, 1);
+  const painted = new OffscreenCanvas(1, 1);
   // Remembered, so that a step of the slice that is worked on makes nothing anew here but the crosshair.
   const open = createMemo(() => props.slicing.volume);
   const plane = createMemo(() => props.plane);
   const slice = createMemo(() => open().sliceAt(plane(), store.look().at));
   const gray = createMemo(() => grayTable(store.settings.window(), open().scale.maximum));
   const image = createMemo(() => sliceImage(open().volume, open().scale, plane(), slice()));
-  /** The slice with its mask, a pixel a voxel. */
-  const picture = createMemo(() => {
+  /** The slice with its mask. */
+  const paint = () => {
     store.revision();
     const { width, height, data } = image();
     const table = gray();
-    const pixels = new ImageData(width, height);
+    if (pixels.width !== width || pixels.height !== height) {
+      pixels = new ImageData(width, height);
+      Object.assign(painted, { width, height });
+    }
     const words = new Uint32Array(pixels.data.buffer);
     for (let i = 0; i < words.length; i++) words[i] = table[data[i]];
     if (store.settings.isOverlayShown()) tint(pixels, open().annotationOn(plane(), slice()).data);
-    const made = new OffscreenCanvas(width, height);
-    made.getContext("2d")!.putImageData(pixels, 0, 0);
-    return made;
-  });
+    painted.getContext("2d")!.putImageData(pixels, 0, 0);
+    return painted;
+  };
+  const picture = createMemo(paint, painted, { equals: false });
 
   createEffect(() => {
     draw(canvas, picture(), plane(), props.slicing.plane, pixelOf(plane(), store.look().at), size());
@@ -132,11 +139,7 @@ function draw(
   cross: { x: number; y: number },
   size: { width: number; height: number },
 ): void {
-  const ratio = devicePixelRatio;
-  canvas.width = Math.round(size.width * ratio);
-  canvas.height = Math.round(size.height * ratio);
-  const context = canvas.getContext("2d")!;
-  context.scale(ratio, ratio);
+  const context = clearedContext(canvas, size);
   const { scale, x, y } = placed(plane, size);
   const down = scale * plane.aspect;
   context.drawImage(picture, x, y, plane.width * scale, plane.height * down);
