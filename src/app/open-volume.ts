@@ -1,6 +1,7 @@
 /** A volume as it is open on the page: its planes, the slice that is worked on, what is inside, and which slices to doubt. */
 import {
   type GrayScale,
+  PLANE_NAMES,
   type Plane,
   type PlaneName,
   pixelOf,
@@ -49,6 +50,12 @@ export class OpenVolume {
     const sheet = sheetOf(image, this.annotationOn(plane, slice), { aspect: plane.aspect, place });
     this.current = { plane, slice, sheet };
     return sheet;
+  }
+
+  /** The planes that are looked at: of a single slice the two others are lines. */
+  get shownPlanes(): readonly PlaneName[] {
+    const areas = PLANE_NAMES.filter((name) => this.planes[name].width > 1 && this.planes[name].height > 1);
+    return areas.length > 0 ? areas : PLANE_NAMES;
   }
 
   planeAcross(axis: SlicePlace["axis"]): Plane {

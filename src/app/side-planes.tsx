@@ -1,6 +1,6 @@
 /** Beside a volume's image: the two planes that are not worked on, through the crosshair; a click moves it. And the statistics. */
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount } from "solid-js";
-import { PLANE_NAMES, type Plane, pixelOf, sliceImage, voxelAt } from "../image/index.ts";
+import { type Plane, pixelOf, sliceImage, voxelAt } from "../image/index.ts";
 import { INSIDE } from "../project/annotation.ts";
 import { numberWords } from "./bars.tsx";
 import { clearedContext } from "./canvases.ts";
@@ -15,7 +15,7 @@ const INSIDE_ALPHA = 0.4;
 const OPEN_MIDDLE = 6;
 
 export function SidePlanes(props: { readonly store: Store; readonly slicing: Slicing }) {
-  const others = () => PLANE_NAMES.filter((name) => name !== props.slicing.plane.name);
+  const others = () => props.slicing.volume.shownPlanes.filter((name) => name !== props.slicing.plane.name);
   return (
     <aside class="planes" aria-label="Other planes and statistics">
       <For each={others()}>{(name) => <SidePlane {...props} plane={props.slicing.volume.planes[name]} />}</For>

@@ -217,6 +217,24 @@ test("a slice looks as it did when it is come back to, from slices and planes wi
   expect(await person.picture()).toBe(untouched);
 });
 
+test("a single slice opens in its own plane, and the two planes in which it is a line are not shown", async () => {
+  const file = join(await folder(), "one.nii");
+  const axes = [
+    [-1, 0, 0],
+    [0, 0, -1],
+    [0, 2.5, 0],
+  ] as const;
+  await writeFile(file, niftiOf({ size: [96, 80, 1], axes }));
+  const person = await (await Screen.open()).visit((await annotate([file])).address);
+  await person.waitForStatus("saved");
+  await waitForSlice(person, "coronal", 1);
+  expect(await person.page.locator(".side-plane").count()).toBe(0);
+  await person.press("a");
+  await person.draw("left", [0.4, 0.4], [0.5, 0.5]);
+  await person.page.waitForFunction(() => !document.querySelector(".stage")!.ariaLabel!.includes(" 0 inside"));
+  await waitForSlice(person, "coronal", 1);
+});
+
 test("a file that kills the reader is named, and the others open as before", async () => {
   const path = await folder();
   await bodyIn(path);
