@@ -43,7 +43,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     });
   program
     .command("files")
-    .description("how long a CT of 300 slices takes to open, beside pydicom and nibabel (Debian's, with gdcmconv)")
+    .description(
+      "how long a CT of 300 slices takes to open, beside pydicom and nibabel (Debian's, with gdcmconv), and in the app",
+    )
     .option("--rounds <number>", "times that each program opens each of them", wholeNumber(1), 3)
     .option("--once <path>", "open this folder or file once and print what it took as JSON; no peer")
     .option("--json", "print one JSON object instead of a table", false)

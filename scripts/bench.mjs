@@ -2,5 +2,6 @@
 import { ensureBuilt } from "./build.mjs";
 
 ensureBuilt("commands");
+if (process.argv[2] === "files") ensureBuilt("page");
 const { main } = await import("../dist/bench/main.js");
 await main(process.argv);

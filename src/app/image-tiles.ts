@@ -1,5 +1,6 @@
 /** The image drawn in squares of the pyramid: only what is on the screen is windowed, and kept while the window stays. */
-
+import type { Grid } from "../core/index.ts";
+import { Squares } from "./canvases.ts";
 import type { Level } from "./pyramid.ts";
 import { levelFor, type View } from "./view.ts";
 
@@ -9,15 +10,23 @@ const KEPT = 96;
 /** From this many device pixels an image pixel on, pixels are shown as the squares they are. */
 const SQUARE_PIXELS_FROM = 3;
 
-export class ImageTiles {
-  private readonly tiles = new Map<string, OffscreenCanvas>();
-  private readonly table: Uint32Array;
-  private readonly levels: readonly Level[];
+interface Tile extends Grid {
+  readonly canvas: OffscreenCanvas;
+}
 
-  /** @param table  RGBA words by intensity, as `grayTable` gives them */
-  constructor(levels: readonly Level[], table: Uint32Array) {
+export class ImageTiles {
+  private readonly tiles = new Map<string, Tile>();
+  private readonly squares = new Squares(TILE);
+  private table: Uint32Array = new Uint32Array();
+  private levels: readonly Level[] = [];
+
+  /** What is drawn from now on. @param table  RGBA words by intensity, as `grayTable` gives them */
+  show(levels: readonly Level[], table: Uint32Array): void {
+    if (levels === this.levels && table === this.table) return;
     this.levels = levels;
     this.table = table;
+    this.squares.giveBack([...this.tiles.values()].map(({ canvas }) => canvas));
+    this.tiles.clear();
   }
 
   /** Draws what of the image is on the canvas; `context` has device pixels as its unit. */
@@ -39,12 +48,12 @@ export class ImageTiles {
         const y0 = Math.round(top + ty * down);
         const x1 = Math.round(left + tx * step + tile.width * pixel);
         const y1 = Math.round(top + ty * down + tile.height * pixel * view.aspect);
-        context.drawImage(tile, x0, y0, x1 - x0, y1 - y0);
+        context.drawImage(tile.canvas, 0, 0, tile.width, tile.height, x0, y0, x1 - x0, y1 - y0);
       }
     }
   }
 
-  private tile(index: number, tx: number, ty: number): OffscreenCanvas {
+  private tile(index: number, tx: number, ty: number): Tile {
     const key = `${index}/${tx}/${ty}`;
     const kept = this.tiles.get(key);
     if (kept) {
@@ -54,22 +63,23 @@ export class ImageTiles {
     }
     const made = this.render(this.levels[index], tx * TILE, ty * TILE);
     this.tiles.set(key, made);
-    if (this.tiles.size > KEPT) this.tiles.delete(this.tiles.keys().next().value!);
+    if (this.tiles.size > KEPT) {
+      const [[oldest, { canvas }]] = this.tiles;
+      this.squares.giveBack([canvas]);
+      this.tiles.delete(oldest);
+    }
     return made;
   }
 
-  private render(level: Level, x: number, y: number): OffscreenCanvas {
-    const width = Math.min(TILE, level.width - x);
-    const height = Math.min(TILE, level.height - y);
-    const pixels = new ImageData(width, height);
-    const words = new Uint32Array(pixels.data.buffer);
-    for (let row = 0; row < height; row++) {
-      const from = (y + row) * level.width + x;
-      for (let column = 0; column < width; column++)
-        words[row * width + column] = this.table[level.data[from + column]];
-    }
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext("2d")!.putImageData(pixels, 0, 0);
-    return canvas;
+  private render({ width: rowLength, height: rows, data }: Level, x: number, y: number): Tile {
+    const { table } = this;
+    const [width, height] = [Math.min(TILE, rowLength - x), Math.min(TILE, rows - y)];
+    const canvas = this.squares.paint({ width, height }, (words, side) => {
+      for (let row = 0; row < height; row++) {
+        const [from, to] = [(y + row) * rowLength + x, row * side];
+        for (let column = 0; column < width; column++) words[to + column] = table[data[from + column]];
+      }
+    });
+    return { canvas, width, height };
   }
 }

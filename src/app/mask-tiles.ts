@@ -3,6 +3,7 @@
  * screen at any zoom. A change makes only the squares it touches anew.
  */
 import { type Box, clipBox, type Grid } from "../core/index.ts";
+import { Squares } from "./canvases.ts";
 import { levelFor, type View } from "./view.ts";
 
 /**
@@ -25,7 +26,7 @@ export interface MaskStyle {
 /** An outline's straight pieces: x0, y0, x1, y1 of each in level pixels. */
 type Lines = number[];
 
-interface Tile {
+interface Tile extends Grid {
   readonly fill: OffscreenCanvas | null;
   readonly inside: Path2D | null;
   readonly outside: Path2D | null;
@@ -48,28 +49,41 @@ const STRIPE = 2;
 /** Stands in sampled kinds for what is no pixel of the image. */
 const BEYOND = 5;
 
-const EMPTY: Tile = { fill: null, inside: null, outside: null, lost: null, dotted: null, striped: null };
+const FILLS = new Squares(TILE);
+const EMPTY: Tile = {
+  width: 0,
+  height: 0,
+  fill: null,
+  inside: null,
+  outside: null,
+  lost: null,
+  dotted: null,
+  striped: null,
+};
 
 export class MaskTiles {
   private readonly tiles = new Map<string, Tile>();
   private readonly grid: Grid;
   private readonly kindAt: (x: number, y: number) => Kind;
   private readonly style: MaskStyle;
-  private readonly isBlank: () => boolean;
+  private readonly isBlankNow: () => boolean;
+  /** Null where it is not known. */
+  private isBlank: boolean | null = null;
 
   /**
    * @param kindAt   what is at an image pixel; called with positions on the grid only
-   * @param isBlank  whether there is nothing anywhere, where that is told faster than pixel by pixel
+   * @param isBlankNow  whether there is nothing anywhere, where that is told faster than pixel by pixel
    */
-  constructor(grid: Grid, kindAt: (x: number, y: number) => Kind, style: MaskStyle, isBlank = () => false) {
+  constructor(grid: Grid, kindAt: (x: number, y: number) => Kind, style: MaskStyle, isBlankNow = () => false) {
     this.grid = grid;
     this.kindAt = kindAt;
     this.style = style;
-    this.isBlank = isBlank;
+    this.isBlankNow = isBlankNow;
   }
 
   /** The labels inside `box` have changed. */
   changed(box: Box): void {
+    this.isBlank = null;
     for (const key of this.tiles.keys()) {
       const [index, tx, ty] = key.split("/").map(Number);
       const side = TILE * 2 ** index;
@@ -80,8 +94,19 @@ export class MaskTiles {
         box.x + box.width > tx * side - reach &&
         box.y < (ty + 1) * side + reach &&
         box.y + box.height > ty * side - reach;
-      if (touched) this.tiles.delete(key);
+      if (touched) this.remove(key);
     }
+  }
+
+  /** Gives back what drawing takes; it is made anew where it is drawn again. */
+  release(): void {
+    for (const key of this.tiles.keys()) this.remove(key);
+  }
+
+  private remove(key: string): void {
+    const { fill } = this.tiles.get(key)!;
+    if (fill) FILLS.giveBack([fill]);
+    this.tiles.delete(key);
   }
 
   /** Draws what is on the canvas; `context` has device pixels as its unit. */
@@ -91,6 +116,8 @@ export class MaskTiles {
     devicePixels: number,
     parts: { readonly fill: boolean; readonly line: boolean },
   ): void {
+    this.isBlank ??= this.isBlankNow();
+    if (this.isBlank) return;
     const index = levelFor(view, devicePixels, 16);
     const pixel = view.scale * devicePixels * 2 ** index;
     const { aspect } = view;
@@ -99,9 +126,6 @@ export class MaskTiles {
     const [left, top] = [view.x * devicePixels, view.y * devicePixels];
     const columns = Math.ceil(this.grid.width / 2 ** index / TILE);
     const rows = Math.ceil(this.grid.height / 2 ** index / TILE);
-    // Dots keep their distance on the screen at any zoom, and their place on the image while it is moved.
-    const dots = context.createPattern(dotCell(this.style.outsideDots, devicePixels), "repeat")!;
-    const stripes = context.createPattern(stripeCell(this.style.lostStripes, devicePixels), "repeat")!;
     context.save();
     context.imageSmoothingEnabled = false;
     for (let ty = Math.max(0, Math.floor(-top / down)); ty < rows && top + ty * down < context.canvas.height; ty++) {
@@ -112,10 +136,15 @@ export class MaskTiles {
       ) {
         const tile = this.tile(index, tx, ty);
         context.setTransform(pixel, 0, 0, pixel * aspect, left + tx * step, top + ty * down);
-        if (parts.fill && tile.fill) context.drawImage(tile.fill, 0, 0);
+        const { width, height } = tile;
+        if (parts.fill && tile.fill) context.drawImage(tile.fill, 0, 0, width, height, 0, 0, width, height);
+        // Dots keep their distance on the screen at any zoom, and their place on the image while it is moved.
         const onScreen = new DOMMatrix([1 / pixel, 0, 0, 1 / (pixel * aspect), -tx * TILE, -ty * TILE]);
-        if (parts.fill && tile.dotted) fillWith(context, tile.dotted, dots, onScreen);
-        if (parts.fill && tile.striped) fillWith(context, tile.striped, stripes, onScreen);
+        const { outsideDots, lostStripes } = this.style;
+        if (parts.fill && tile.dotted)
+          fillWith(context, tile.dotted, cell(dotCell, outsideDots, devicePixels), onScreen);
+        if (parts.fill && tile.striped)
+          fillWith(context, tile.striped, cell(stripeCell, lostStripes, devicePixels), onScreen);
         // Lines are as wide in both directions: it is their path that is stretched where pixels are not square.
         context.setTransform(pixel, 0, 0, pixel, left + tx * step, top + ty * down);
         if (parts.line) this.strokeOutlines(context, tile, devicePixels / pixel, aspect);
@@ -153,12 +182,11 @@ export class MaskTiles {
     if (kept) return kept;
     const made = this.render(index, tx, ty);
     this.tiles.set(key, made);
-    if (this.tiles.size > KEPT) this.tiles.delete(this.tiles.keys().next().value!);
+    if (this.tiles.size > KEPT) this.remove(this.tiles.keys().next().value!);
     return made;
   }
 
   private render(index: number, tx: number, ty: number): Tile {
-    if (this.isBlank()) return EMPTY;
     const cell = 2 ** index;
     const size: Grid = { width: Math.ceil(this.grid.width / cell), height: Math.ceil(this.grid.height / cell) };
     const box = clipBox({ x: tx * TILE, y: ty * TILE, width: TILE, height: TILE }, size);
@@ -171,6 +199,8 @@ export class MaskTiles {
     if (!kinds.some((kind) => kind > 0 && kind < BEYOND)) return EMPTY;
     const merged = kinds.map((kind) => (kind === 4 ? 2 : kind));
     return {
+      width: box.width,
+      height: box.height,
       fill: this.renderFill(kinds, box),
       inside: pathOf(outlines(kinds, box, 1)),
       outside: pathOf(dashed(outlines(merged, box, 2))),
@@ -181,13 +211,11 @@ export class MaskTiles {
   }
 
   private renderFill(kinds: Uint8Array, { width, height }: Grid): OffscreenCanvas {
-    const pixels = new ImageData(width, height);
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++)
-        if (kinds[(y + 1) * (width + 2) + x + 1] === 1) pixels.data.set(this.style.insideFill, 4 * (y * width + x));
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext("2d")!.putImageData(pixels, 0, 0);
-    return canvas;
+    const [color] = new Uint32Array(Uint8Array.from(this.style.insideFill).buffer);
+    return FILLS.paint({ width, height }, (words, side) => {
+      for (let y = 0; y < height; y++)
+        for (let x = 0; x < width; x++) words[y * side + x] = kinds[(y + 1) * (width + 2) + x + 1] === 1 ? color : 0;
+    });
   }
 }
 
@@ -196,6 +224,18 @@ function stretched(path: Path2D | null, aspect: number): Path2D | null {
   const tall = new Path2D();
   tall.addPath(path, new DOMMatrix([1, 0, 0, aspect, 0, 0]));
   return tall;
+}
+
+type DrawCell = (color: string, devicePixels: number) => OffscreenCanvas;
+
+const CELLS = new Map<string, OffscreenCanvas>();
+
+/** A pattern's cell, made once. */
+function cell(draw: DrawCell, color: string, devicePixels: number): OffscreenCanvas {
+  const key = `${draw.name} ${color} ${devicePixels}`;
+  const made = CELLS.get(key) ?? draw(color, devicePixels);
+  CELLS.set(key, made);
+  return made;
 }
 
 /** One cell of the pattern of dots, in staggered rows. */
@@ -226,8 +266,9 @@ function stripeCell(color: string, devicePixels: number): OffscreenCanvas {
   return canvas;
 }
 
-/** @param onScreen  where the pattern lies, so that it keeps its size at any zoom */
-function fillWith(context: CanvasRenderingContext2D, area: Path2D, pattern: CanvasPattern, onScreen: DOMMatrix): void {
+/** @param onScreen  where the pattern of cells lies, so that it keeps its size at any zoom */
+function fillWith(context: CanvasRenderingContext2D, area: Path2D, cell: OffscreenCanvas, onScreen: DOMMatrix): void {
+  const pattern = context.createPattern(cell, "repeat")!;
   pattern.setTransform(onScreen);
   context.fillStyle = pattern;
   context.fill(area);

@@ -2,6 +2,7 @@
 import type { Image } from "../core/index.ts";
 import {
   type GrayScale,
+  PLANE_NAMES,
   type Plane,
   type PlaneName,
   pixelOf,
@@ -15,7 +16,7 @@ import { type Applied, annotationOf, type History } from "../project/history.ts"
 import { readSlice, volumeIndexOf } from "../project/slice-labels.ts";
 import { voxelVolumeOf } from "../project/tally.ts";
 import type { Colors } from "./label-colors.ts";
-import { buildPyramid, type Level } from "./pyramid.ts";
+import { type Level, lazyPyramid } from "./pyramid.ts";
 import { follow, type Sheet, sheetOf } from "./sheet.ts";
 import { VolumeLabel } from "./volume-label.ts";
 
@@ -62,11 +63,18 @@ export class OpenVolume {
     return this.labels;
   }
 
+  /** The planes that are looked at: of a single slice the two others are lines. */
+  get shownPlanes(): readonly PlaneName[] {
+    const areas = PLANE_NAMES.filter((name) => this.planes[name].width > 1 && this.planes[name].height > 1);
+    return areas.length > 0 ? areas : PLANE_NAMES;
+  }
+
   /** The sheet of a slice, for a label; the same one until another is asked for. */
   sheetAt(plane: Plane, slice: number, label: number): Sheet {
     const own = this.of(label);
     const current = this.currentAt(plane, slice);
     if (current.shown?.label === label) return current.shown.sheet;
+    release(current);
     const sheet = sheetOf(current.image, own.on(plane, slice), {
       ...{ aspect: plane.aspect, place: { axis: plane.axis, index: slice }, levels: current.levels },
       color: this.colors.of(label),
@@ -81,14 +89,15 @@ export class OpenVolume {
   /** The picture of the slice is the same for every label, and what was learned of it too. */
   private currentAt(plane: Plane, slice: number): Current {
     if (this.current?.plane === plane && this.current.slice === slice) return this.current;
+    if (this.current) release(this.current);
     const image = sliceImage(this.volume, this.scale, plane, slice);
-    this.current = { plane, slice, image, levels: buildPyramid(image), shown: null };
+    this.current = { plane, slice, image, levels: lazyPyramid(image), shown: null };
     return this.current;
   }
 
   /** Labels have other colors, or there are more of them. */
   recolored(): void {
-    if (this.current) this.current.shown = null;
+    if (this.current) release(this.current);
   }
 
   planeAcross(axis: SlicePlace["axis"]): Plane {
@@ -145,4 +154,12 @@ export class OpenVolume {
   sliceAt(plane: Plane, at: Voxel): number {
     return pixelOf(plane, at).slice;
   }
+}
+
+/** What was made to draw a sheet is given back. */
+function release(current: Current): void {
+  const { sheet } = current.shown ?? {};
+  sheet?.labels.release();
+  for (const { labels } of sheet?.others.values() ?? []) labels.release();
+  current.shown = null;
 }

@@ -11,13 +11,30 @@ const SMALLEST_SIDE = 256;
 
 /** @returns the image itself, then each halving (sizes rounded up) */
 export function buildPyramid(image: Image): Level[] {
-  const levels: Level[] = [{ width: image.width, height: image.height, data: image.data }];
-  for (let last = levels[0]; Math.max(last.width, last.height) > SMALLEST_SIDE; last = levels[levels.length - 1])
-    levels.push(halve(last));
+  return lazyPyramid(image).map(({ width, height, data }) => ({ width, height, data }));
+}
+
+/** As `buildPyramid`, each halving made when its pixels are first asked for: a slice that is passed on the way to another is shown in one size. */
+export function lazyPyramid(image: Image): Level[] {
+  const levels: Level[] = [image];
+  for (let last: Level = image; Math.max(last.width, last.height) > SMALLEST_SIDE; last = levels[levels.length - 1])
+    levels.push(halvingOf(last));
   return levels;
 }
 
-function halve({ width, height, data }: Level): Level {
+function halvingOf(level: Level): Level {
+  let data: Level["data"] | null = null;
+  return {
+    width: Math.ceil(level.width / 2),
+    height: Math.ceil(level.height / 2),
+    get data() {
+      data ??= halve(level);
+      return data;
+    },
+  };
+}
+
+function halve({ width, height, data }: Level): Level["data"] {
   const w = Math.ceil(width / 2);
   const h = Math.ceil(height / 2);
   const out = data instanceof Uint16Array ? new Uint16Array(w * h) : new Uint8Array(w * h);
@@ -30,5 +47,5 @@ function halve({ width, height, data }: Level): Level {
       out[y * w + x] = (data[upper + left] + data[upper + right] + data[lower + left] + data[lower + right] + 2) >> 2;
     }
   }
-  return { width: w, height: h, data: out };
+  return out;
 }

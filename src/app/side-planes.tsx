@@ -1,8 +1,9 @@
 /** Beside a volume's image: the two planes that are not worked on, through the crosshair; a click moves it. And the statistics. */
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount } from "solid-js";
-import { channelsOf, PLANE_NAMES, type Plane, pixelOf, sliceImage, voxelAt } from "../image/index.ts";
+import { channelsOf, type Plane, pixelOf, sliceImage, voxelAt } from "../image/index.ts";
 import { INSIDE } from "../project/annotation.ts";
 import { numberWords } from "./bars.tsx";
+import { clearedContext } from "./canvases.ts";
 import type { Slicing } from "./slice-work.ts";
 import type { Store } from "./store.ts";
 import { unitOf } from "./volume-window.ts";
@@ -14,7 +15,7 @@ const INSIDE_ALPHA = 0.4;
 const OPEN_MIDDLE = 6;
 
 export function SidePlanes(props: { readonly store: Store; readonly slicing: Slicing }) {
-  const others = () => PLANE_NAMES.filter((name) => name !== props.slicing.plane.name);
+  const others = () => props.slicing.volume.shownPlanes.filter((name) => name !== props.slicing.plane.name);
   return (
     <aside class="planes" aria-label="Other planes and statistics">
       <For each={others()}>{(name) => <SidePlane {...props} plane={props.slicing.volume.planes[name]} />}</For>
@@ -27,26 +28,32 @@ function SidePlane(props: { readonly store: Store; readonly slicing: Slicing; re
   const { store } = props;
   let canvas!: HTMLCanvasElement;
   const [size, setSize] = createSignal({ width: 1, height: 1 });
+  /** What is painted again and again, a pixel a voxel. */
+  let pixels = new ImageData(1, 1);
+  const painted = new OffscreenCanvas(1, 1);
   // Remembered, so that a step of the slice that is worked on makes nothing anew here but the crosshair.
   const open = createMemo(() => props.slicing.volume);
   const plane = createMemo(() => props.plane);
   const slice = createMemo(() => open().sliceAt(plane(), store.look().at));
   const gray = createMemo(() => grayTable(store.settings.window(), open().scale.maximum));
   const image = createMemo(() => sliceImage(open().volume, open().scale, plane(), slice()));
-  /** The slice with its mask, a pixel a voxel. */
-  const picture = createMemo(() => {
+  /** The slice with its mask. */
+  const paint = () => {
     store.revision();
     const { width, height, data } = image();
     const table = gray();
-    const pixels = new ImageData(width, height);
+    if (pixels.width !== width || pixels.height !== height) {
+      pixels = new ImageData(width, height);
+      Object.assign(painted, { width, height });
+    }
     const words = new Uint32Array(pixels.data.buffer);
     for (let i = 0; i < words.length; i++) words[i] = table[data[i]];
     if (store.settings.isOverlayShown())
       for (const [label, work] of open().worked) tint(pixels, work.on(plane(), slice()).data, open().colorOf(label));
-    const made = new OffscreenCanvas(width, height);
-    made.getContext("2d")!.putImageData(pixels, 0, 0);
-    return made;
-  });
+    painted.getContext("2d")!.putImageData(pixels, 0, 0);
+    return painted;
+  };
+  const picture = createMemo(paint, painted, { equals: false });
 
   createEffect(() => {
     draw(canvas, picture(), plane(), props.slicing.plane, pixelOf(plane(), store.look().at), size());
@@ -133,11 +140,7 @@ function draw(
   cross: { x: number; y: number },
   size: { width: number; height: number },
 ): void {
-  const ratio = devicePixelRatio;
-  canvas.width = Math.round(size.width * ratio);
-  canvas.height = Math.round(size.height * ratio);
-  const context = canvas.getContext("2d")!;
-  context.scale(ratio, ratio);
+  const context = clearedContext(canvas, size);
   const { scale, x, y } = placed(plane, size);
   const down = scale * plane.aspect;
   context.drawImage(picture, x, y, plane.width * scale, plane.height * down);

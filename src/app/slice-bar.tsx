@@ -1,6 +1,8 @@
 /** Under a volume's image: every slice by the area of its mask, what was done on it, and how much it is to be doubted. */
 import { createEffect, createMemo, createSignal, onCleanup, onMount, Show } from "solid-js";
+import type { Grid } from "../core/index.ts";
 import { DONE, FILLED, TOUCHED } from "../project/slice-labels.ts";
+import { clearedContext } from "./canvases.ts";
 import { ACTIONS, type KeyAction, type Page, tooltipOf } from "./keys.ts";
 import type { Slicing } from "./slice-work.ts";
 import { AMBER, AZURE } from "./styles.ts";
@@ -18,7 +20,7 @@ const GREEN = "#5fb98a";
 export function SliceBar(props: { readonly page: Page; readonly slicing: Slicing }) {
   const { store } = props.page;
   let canvas!: HTMLCanvasElement;
-  const [width, setWidth] = createSignal(1);
+  const [size, setSize] = createSignal({ width: 1, height: 1 });
   const [doubts, setDoubts] = createSignal<Float64Array>(new Float64Array());
   const plane = () => props.slicing.plane;
   const changes = () => {
@@ -38,10 +40,16 @@ export function SliceBar(props: { readonly page: Page; readonly slicing: Slicing
   createEffect(() => {
     store.revision();
     const areas = props.slicing.work.tally.areas[plane().axis];
-    draw(canvas, width(), { areas, marks: marks(), doubts: doubts(), slice: props.slicing.slice });
+    draw(canvas, size(), { areas, marks: marks(), doubts: doubts(), slice: props.slicing.slice });
   });
   onMount(() => {
-    const observer = new ResizeObserver(([{ contentRect }]) => setWidth(Math.max(1, contentRect.width)));
+    const observer = new ResizeObserver(
+      ([
+        {
+          contentRect: { width, height },
+        },
+      ]) => setSize({ width: Math.max(1, width), height: Math.max(1, height) }),
+    );
     observer.observe(canvas);
     onCleanup(() => observer.disconnect());
   });
@@ -125,13 +133,9 @@ interface Drawn {
   readonly slice: number;
 }
 
-function draw(canvas: HTMLCanvasElement, width: number, { areas, marks, doubts, slice }: Drawn): void {
-  const ratio = devicePixelRatio;
-  const height = canvas.clientHeight;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.max(1, Math.round(height * ratio));
-  const context = canvas.getContext("2d")!;
-  context.scale(ratio, ratio);
+function draw(canvas: HTMLCanvasElement, size: Grid, { areas, marks, doubts, slice }: Drawn): void {
+  const context = clearedContext(canvas, size);
+  const { width, height } = size;
   const count = areas.length;
   const step = width / count;
   const most = areas.reduce((largest, area) => Math.max(largest, area), 1);

@@ -1,7 +1,7 @@
 /** What is done with a volume's slices: going from one to the next, finishing, carrying a mask over, filling, looking for doubt. */
 import { batch } from "solid-js";
 import type { Stroke } from "../core/index.ts";
-import { type Label, PLANE_NAMES, type Plane, voxelAt } from "../image/index.ts";
+import { type Label, type Plane, voxelAt } from "../image/index.ts";
 import { type Action, type Change, named, type SlicePlace } from "../project/annotation.ts";
 import { keyOf } from "../project/labels.ts";
 import { DONE, fillDelta, gapNear, maskOf } from "../project/slice-labels.ts";
@@ -193,8 +193,8 @@ export function createSliceWork(ports: SlicePorts) {
   }
 
   function nextPlane(): void {
-    const { plane } = look();
-    lookAt({ plane: PLANE_NAMES[(PLANE_NAMES.indexOf(plane) + 1) % PLANE_NAMES.length] });
+    const planes = slicing()?.volume.shownPlanes ?? [];
+    lookAt({ plane: planes[(planes.indexOf(look().plane) + 1) % planes.length] });
   }
 
   function goToChange(change: Change): void {

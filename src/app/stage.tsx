@@ -25,10 +25,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
 
   const maximum = createMemo(() => store.sheet()?.image.maximum ?? 255);
   const table = createMemo(() => grayTable(settings.window(), maximum()));
-  const tiles = createMemo(() => {
-    const sheet = store.sheet();
-    return sheet ? new ImageTiles(sheet.levels, table()) : null;
-  });
+  const tiles = new ImageTiles();
   const traces = createMemo(() => {
     store.revision();
     const [open, sheet] = [store.openImage(), store.sheet()];
@@ -48,7 +45,8 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
     context.fillStyle = GROUND;
     context.fillRect(0, 0, picture.width, picture.height);
     if (!sheet) return;
-    tiles()?.draw(context, view, ratio);
+    tiles.show(sheet.levels, table());
+    tiles.draw(context, view, ratio);
     if (settings.isPeeking() || !settings.isOverlayShown()) return;
     const parts = settings.parts();
     for (const { labels } of [...sheet.others.values(), sheet])
@@ -77,7 +75,8 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   const penPainter = oncePerFrame(drawPen);
 
   createEffect(() => {
-    tiles();
+    store.sheet();
+    table();
     traces();
     preview();
     store.revision();

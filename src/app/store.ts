@@ -516,8 +516,10 @@ export type Store = ReturnType<typeof createStore>;
 function firstLook({ volume, history }: OpenImage): Look {
   if (!volume) return { at: [0, 0, 0], plane: "axial" };
   const at: [number, number, number] = [...volume.middle];
+  const { shownPlanes } = volume;
   const last = history.done.findLast((change) => change.kind !== "fill" && change.slice);
-  if (!last || last.kind === "fill" || !last.slice) return { at, plane: "axial" };
+  if (!last || last.kind === "fill" || !last.slice)
+    return { at, plane: shownPlanes.includes("axial") ? "axial" : shownPlanes[0] };
   at[last.slice.axis] = last.slice.index;
   return { at, plane: volume.planeAcross(last.slice.axis).name };
 }

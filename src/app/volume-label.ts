@@ -11,6 +11,8 @@ export class VolumeLabel {
   readonly annotation: Annotation;
   private readonly key: number;
   private readonly size: Volume["size"];
+  /** Across i, j and k: 1 for the slices that a change has reached, even if it was taken back. There is nothing on the others. */
+  private readonly touched: readonly [Uint8Array, Uint8Array, Uint8Array];
   /** Share of the pixels on which the candidates that were offered last disagree, by axis and slice. */
   private readonly disagreement = new Map<string, number>();
   private readonly meters = new Map<Plane, { readonly meter: DoubtMeter; readonly uneven: Float64Array }>();
@@ -21,19 +23,26 @@ export class VolumeLabel {
     this.size = volume.size;
     this.tally = new Tally(volume);
     this.annotation = annotation;
+    const [ni, nj, nk] = volume.size;
+    this.touched = [new Uint8Array(ni), new Uint8Array(nj), new Uint8Array(nk)];
   }
 
   /** What a slice holds of the annotation, a copy. */
   on(plane: Plane, slice: number): Annotation {
+    const { width, height } = plane;
+    if (!this.touched[plane.axis][slice]) return { width, height, data: new Uint8Array(width * height) };
     return sliceOf(this.annotation.data, this.size, plane, slice);
   }
 
   /** The annotation has changed. @param direction  1 for a change that was made, -1 for one that was taken back */
   changed(delta: Delta, direction: 1 | -1): void {
     this.tally.change(delta, direction);
-    for (const [{ axis }, { uneven }] of this.meters) {
+    if (delta.length === 0) return;
+    for (const axis of [0, 1, 2] as const) {
       const { first, last } = slicesTouched(delta, axis, this.size);
-      uneven.fill(Number.NaN, Math.max(0, first - 1), last + 2);
+      this.touched[axis].fill(1, first, last + 1);
+      for (const [plane, { uneven }] of this.meters)
+        if (plane.axis === axis) uneven.fill(Number.NaN, Math.max(0, first - 1), last + 2);
     }
   }
 

@@ -1,9 +1,10 @@
 /**
- * The codecs of JPEG files and of compressed DICOM: CharLS, OpenJPEG, OpenJPH and libjpeg-turbo as WebAssembly, and a decoder of JPEG lossless in JavaScript. Each is
+ * The codecs of JPEG files and of compressed DICOM: CharLS, OpenJPEG, OpenJPH and libjpeg-turbo as WebAssembly, and JPEG lossless of our own. Each of the libraries is
  * loaded by the first frame that needs it. A codec that breaks is replaced for the next frame, and the broken frame is refused.
  */
 import type { Codestream } from "./dicom-codestream.ts";
 import { ImageFormatError } from "./errors.ts";
+import { LosslessError, unpackLossless } from "./jpeg-lossless.ts";
 
 export type CodecName = "jpeg" | "jpeg-lossless" | "jpeg-ls" | "jpeg-2000" | "htj2k";
 
@@ -85,9 +86,11 @@ const running = new Map<WasmName, Promise<WasmCodec>>();
  */
 export async function decodeCoded(name: CodecName, frame: Codestream, source: string): Promise<Decoded> {
   try {
-    return name === "jpeg-lossless" ? await decodeLossless(frame) : await decodeWasm(name, frame);
+    if (name !== "jpeg-lossless") return await decodeWasm(name, frame);
+    const samples = unpackLossless(frame);
+    return { samples: new Uint8Array(samples.buffer), bits: frame.bits, isPlanar: false };
   } catch (cause) {
-    if (!(cause instanceof UnpackError)) throw cause;
+    if (!(cause instanceof UnpackError || cause instanceof LosslessError)) throw cause;
     throw new ImageFormatError("damaged", {
       source,
       message: `is a damaged DICOM file: its compressed pixels (${frame.width} x ${frame.height}) cannot be unpacked. Copy or export it again.`,
@@ -165,17 +168,4 @@ async function startCodec({ start, address }: Package): Promise<WasmCodec> {
   if (isNode) return run(quiet);
   const { default: url } = await address();
   return run({ ...quiet, locateFile: () => url });
-}
-
-async function decodeLossless({ coded, height, bits }: Codestream): Promise<Decoded> {
-  const { Decoder } = await import("jpeg-lossless-decoder-js");
-  const decoder = new Decoder();
-  const buffer = coded.slice().buffer;
-  try {
-    const samples = decoder.decode(buffer, 0, buffer.byteLength);
-    if (decoder.yLoc < height) throw new Error(`ended in row ${decoder.yLoc} of ${height}`);
-    return { samples: new Uint8Array(samples.buffer), bits, isPlanar: false };
-  } catch (cause) {
-    throw new UnpackError("jpeg-lossless", { cause });
-  }
 }

@@ -40,7 +40,7 @@ export {
   type SeriesPlaces,
   targetOf,
 } from "./labels-read.ts";
-export * from "./nifti.ts";
+export { decodeNifti, niftiSize } from "./nifti.ts";
 export { niftiHeaderOf } from "./nifti-header.ts";
 export * from "./nifti-preview.ts";
 export * from "./nifti-write.ts";

@@ -1,6 +1,7 @@
 /** One slice of a NIfTI file, read from a part of it: something to look at while the rest is on its way. */
 import { START_BYTES } from "./decode.ts";
-import { gunzipStart, isGzip } from "./gzip.ts";
+import { isGzip } from "./gzip.ts";
+import { gunzipStartNatively } from "./gzip-native.ts";
 import { decodeNifti } from "./nifti.ts";
 import { writeField } from "./nifti-fields.ts";
 import { isNifti, readNiftiHeader, startOf } from "./nifti-header.ts";
@@ -38,7 +39,7 @@ export async function previewNifti(
   let slice: Uint8Array;
   if (packed) {
     const most = Math.min(UNPACKED, offset + (middle + 1) * sliceBytes);
-    const unpacked = gunzipStart(packed, most, source);
+    const unpacked = await gunzipStartNatively(packed, most, source);
     const last = Math.floor((unpacked.length - offset) / sliceBytes) - 1;
     if (last < 0) return null;
     slice = unpacked.subarray(offset + last * sliceBytes, offset + (last + 1) * sliceBytes);

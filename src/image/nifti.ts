@@ -7,6 +7,7 @@
 import { AXIS_LIMIT, claim, VOXEL_LIMIT } from "./bytes.ts";
 import { ImageFormatError } from "./errors.ts";
 import { gunzip, isGzip } from "./gzip.ts";
+import { gunzipNatively } from "./gzip-native.ts";
 import { placementOf } from "./nifti-geometry.ts";
 import { EXTENSION_FLAG_BYTES, type NiftiHeader, readNiftiHeader, startOf } from "./nifti-header.ts";
 import { DATATYPES, type Datatype, inThisOrder, isColor } from "./nifti-voxels.ts";
@@ -24,6 +25,18 @@ const EXPORT_AGAIN = 'The header is damaged. Export the volume again, or print e
  * @throws {ImageFormatError} when it is another format, is damaged, or is not read by this version
  */
 export function decodeNifti(bytes: Uint8Array, source: string): Volume {
+  const { limit, finish } = begin(bytes, source);
+  return finish(isGzip(bytes) ? gunzip(bytes, limit, source) : bytes);
+}
+
+/** As `decodeNifti`, with the runtime's own way to unpack. */
+export async function readNifti(bytes: Uint8Array, source: string): Promise<Volume> {
+  const { limit, finish } = begin(bytes, source);
+  return finish(isGzip(bytes) ? await gunzipNatively(bytes, limit, source) : bytes);
+}
+
+/** Reads the header; the rest is read by `finish` from the file as it is when unpacked, to at most `limit` bytes. */
+function begin(bytes: Uint8Array, source: string): { limit: number; finish: (file: Uint8Array) => Volume } {
   const header = readNiftiHeader(startOf(bytes, source), source);
   const { size, volumes, notes } = shapeOf(header, source);
   const type = datatypeOf(header);
@@ -35,21 +48,23 @@ export function decodeNifti(bytes: Uint8Array, source: string): Volume {
   const end = start + length * volumes;
   const isCompressed = isGzip(bytes);
   claim(source, end, isCompressed ? end : bytes.length);
-  const file = isCompressed ? gunzip(bytes, end + SLACK, source) : bytes;
-  claim(source, end, file.length);
-  // Without the slice a file of many volumes would stay in memory for the sake of the first.
-  const raw = volumes === 1 ? file.subarray(start, end) : file.slice(start, start + length);
-  return {
-    size,
-    data: type.read(inThisOrder(raw, type.unit, header.isLittle), source),
-    slope,
-    intercept,
-    toWorld,
-    modality: null,
-    windows: windowsOf(header),
-    notes: [...notes, ...ofPlace],
-    origin: { kind: "nifti", header: file.slice(0, start), isCompressed },
+  const finish = (file: Uint8Array): Volume => {
+    claim(source, end, file.length);
+    // Without the slice a file of many volumes would stay in memory for the sake of the first.
+    const raw = volumes === 1 ? file.subarray(start, end) : file.slice(start, start + length);
+    return {
+      size,
+      data: type.read(inThisOrder(raw, type.unit, header.isLittle), source),
+      slope,
+      intercept,
+      toWorld,
+      modality: null,
+      windows: windowsOf(header),
+      notes: [...notes, ...ofPlace],
+      origin: { kind: "nifti", header: file.slice(0, start), isCompressed },
+    };
   };
+  return { limit: end + SLACK, finish };
 }
 
 /**

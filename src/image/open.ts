@@ -6,7 +6,7 @@ import { ImageFormatError } from "./errors.ts";
 import { isGzip } from "./gzip.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { readJpegParts } from "./jpeg-markers.ts";
-import { decodeNifti, niftiSize } from "./nifti.ts";
+import { niftiSize, readNifti } from "./nifti.ts";
 import { isNifti, niftiHeaderOf } from "./nifti-header.ts";
 import { decodeNrrd, nrrdSize } from "./nrrd.ts";
 import { hasPngSignature } from "./png-chunks.ts";
@@ -52,7 +52,7 @@ const FORMATS: readonly Format[] = [
     kind: "volume",
     ending: (bytes) => (isGzip(bytes) ? ".nii.gz" : ".nii"),
     knows: isNifti,
-    open: (bytes, source) => ({ kind: "volume", volume: decodeNifti(bytes, source) }),
+    open: async (bytes, source) => ({ kind: "volume", volume: await readNifti(bytes, source) }),
     check: niftiSize,
     size: niftiSize,
   },

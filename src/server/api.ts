@@ -1,6 +1,5 @@
 /** The routes under /api, as the table in docs/architecture.md has them. */
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
@@ -16,7 +15,7 @@ import type { DropFolder } from "./upload.ts";
 const ACTIONS_LIMIT = 16 * 2 ** 20;
 const ACTIONS_AT_ONCE = 10_000;
 const NAME_LIMIT = 1024;
-/** Bytes; with the usual 64 KiB a volume of 150 MB takes half as long again. */
+/** Bytes; with 64 KiB a volume of 150 MB takes half as long again. */
 const READ_AT_ONCE = 2 ** 20;
 
 const tab = z.uuid();
@@ -133,7 +132,24 @@ async function* bytesOf({ paths }: ImageFiles, sizes: readonly { size: number }[
   for (const [i, path] of paths.entries()) {
     const [from, to] = [Math.max(0, start - before), Math.min(sizes[i].size, end - before)];
     before += sizes[i].size;
-    if (from < to) yield* createReadStream(path, { start: from, end: to - 1, highWaterMark: READ_AT_ONCE });
+    if (from < to) yield* piecesOf(path, from, to);
+  }
+}
+
+/** A stream for each of 300 files would take twice the time. */
+async function* piecesOf(path: string, from: number, to: number) {
+  const file = await open(path, "r");
+  try {
+    for (let at = from; at < to; ) {
+      const length = Math.min(READ_AT_ONCE, to - at);
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, at);
+      // Shorter than it was: what was promised cannot be kept, and the page learns it from the length.
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  } finally {
+    await file.close();
   }
 }
 

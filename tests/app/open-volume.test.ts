@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { carriedCandidate, insideOnly, startedFrom } from "../../src/app/carry.ts";
-import { slicesTouched } from "../../src/app/volume-label.ts";
+import { slicesTouched, VolumeLabel } from "../../src/app/volume-label.ts";
 import type { OfferedCandidate } from "../../src/app/worker-messages.ts";
 import { emptyMask } from "../../src/core/index.ts";
+import { planesOf, type Volume } from "../../src/image/index.ts";
 import { BY_HAND, INSIDE, SEGMENTED, takeDelta } from "../../src/project/annotation.ts";
+import { sliceOf } from "../../src/project/slice-labels.ts";
 
 const SIZE = [4, 3, 5] as const;
 
@@ -22,6 +24,29 @@ test("the slices that a change reaches hold all of its voxels, and a change in o
       expect(last).toBeGreaterThanOrEqual(Math.max(...places));
       if (end - start <= 1) expect([first, last]).toEqual([places[0], places[0]]);
       if (axis === 2) expect([first, last]).toEqual([Math.min(...places), Math.max(...places)]);
+    }),
+  );
+});
+
+test("a slice holds what the label's annotation does, whichever changes came and went", () => {
+  const [ni, nj, nk] = SIZE;
+  const volume: Volume = {
+    ...{ size: SIZE, data: new Int16Array(60), slope: 1, intercept: 0, toWorld: [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0] },
+    ...{ modality: null, windows: [], notes: [], origin: { kind: "other" } },
+  };
+  const run = fc.tuple(fc.integer({ min: 0, max: 59 }), fc.integer({ min: 1, max: 20 }));
+  fc.assert(
+    fc.property(fc.array(run, { maxLength: 3 }), (runs) => {
+      const annotation = { width: ni, height: nj * nk, data: new Uint8Array(60) };
+      const label = new VolumeLabel(0, volume, annotation);
+      for (const [start, length] of runs) {
+        const count = Math.min(length, 60 - start);
+        annotation.data.fill(SEGMENTED, start, start + count);
+        label.changed([start, count, 0, SEGMENTED], 1);
+      }
+      for (const plane of Object.values(planesOf(volume)))
+        for (let slice = 0; slice < plane.count; slice++)
+          expect(label.on(plane, slice)).toEqual(sliceOf(annotation.data, SIZE, plane, slice));
     }),
   );
 });

@@ -191,6 +191,50 @@ test("the three planes are linked, and a stroke on a slice across another axis i
   await waitForSlice(person, "axial", slice + 1);
 });
 
+test("a slice looks as it did when it is come back to, from slices and planes with other masks, and as in a new page", async () => {
+  const { address } = await annotate([await bodyIn(await folder())]);
+  const person = await (await Screen.open()).visit(address);
+  await person.waitForStatus("saved");
+  const untouched = await person.picture();
+  await person.press("b");
+  await person.draw("left", [0.3, 0.3], [0.6, 0.4]);
+  const first = await person.picture();
+  await person.press("ArrowDown");
+  await person.draw("left", [0.4, 0.7], [0.6, 0.6], [0.5, 0.2]);
+  const second = await person.picture();
+  for (let plane = 0; plane < 3; plane++) await person.press("a");
+  expect(await person.picture()).toBe(second);
+  await person.press("ArrowUp");
+  expect(await person.picture()).toBe(first);
+  await person.waitForStatus("saved");
+  await person.page.reload();
+  await waitForSlice(person, "axial", 22);
+  expect(await person.picture()).toBe(second);
+  await person.press("ArrowUp");
+  expect(await person.picture()).toBe(first);
+  expect(new Set([untouched, first, second]).size).toBe(3);
+  for (let stroke = 0; stroke < 2; stroke++) await person.press("Control+z");
+  expect(await person.picture()).toBe(untouched);
+});
+
+test("a single slice opens in its own plane, and the two planes in which it is a line are not shown", async () => {
+  const file = join(await folder(), "one.nii");
+  const axes = [
+    [-1, 0, 0],
+    [0, 0, -1],
+    [0, 2.5, 0],
+  ] as const;
+  await writeFile(file, niftiOf({ size: [96, 80, 1], axes }));
+  const person = await (await Screen.open()).visit((await annotate([file])).address);
+  await person.waitForStatus("saved");
+  await waitForSlice(person, "coronal", 1);
+  expect(await person.page.locator(".side-plane").count()).toBe(0);
+  await person.press("a");
+  await person.draw("left", [0.4, 0.4], [0.5, 0.5]);
+  await person.page.waitForFunction(() => !document.querySelector(".stage")!.ariaLabel!.includes(" 0 inside"));
+  await waitForSlice(person, "coronal", 1);
+});
+
 test("a file that kills the reader is named, and the others open as before", async () => {
   const path = await folder();
   await bodyIn(path);
