@@ -127,20 +127,18 @@ function requireFit({ data }: Annotation, { kind, delta }: Change): void {
 }
 
 function takenFromOthers({ annotations }: History, { label, delta }: LabelDelta): LabelDelta[] {
-  if (annotations.size === 1) return [];
-  const { data } = annotations.get(label)!;
-  const taken = new Map<number, number[]>();
-  for (let run = 0; run < delta.length; run += 4) {
-    if ((delta[run + 3] & INSIDE) === 0) continue;
-    for (let p = delta[run]; p < delta[run] + delta[run + 1]; p++) {
-      if ((data[p] & ELSEWHERE) === 0) continue;
-      const [other, has] = [...annotations].find(([, has]) => has.data[p] & INSIDE)!;
-      const lost = taken.get(other) ?? [];
-      taken.set(other, lost);
-      appendPixel(lost, p, has.data[p] & OWN, 0);
+  const taken: LabelDelta[] = [];
+  for (const [other, { data }] of annotations) {
+    if (other === label) continue;
+    const lost: number[] = [];
+    for (let run = 0; run < delta.length; run += 4) {
+      if ((delta[run + 3] & INSIDE) === 0) continue;
+      for (let p = delta[run]; p < delta[run] + delta[run + 1]; p++)
+        if (data[p] & INSIDE) appendPixel(lost, p, data[p] & OWN, 0);
     }
+    if (lost.length > 0) taken.push({ label: other, delta: lost });
   }
-  return [...taken].map(([label, delta]) => ({ label, delta }));
+  return taken;
 }
 
 function apply({ annotations }: History, { label, delta }: LabelDelta, direction: 1 | -1): Applied {
