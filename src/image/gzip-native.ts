@@ -1,5 +1,5 @@
 /**
- * gzip files unpacked by the runtime itself (DecompressionStream, of browsers and Node), which takes a third of the time that our own way does and compares the same
+ * gzip files unpacked by the runtime itself (DecompressionStream, of browsers and Node), which takes about half the time that our own way does and compares the same
  * checksum and size. It says of a file no more than that something is wrong, and of several members browsers read the first alone: whatever it does not unpack to the
  * end without a complaint is left to `gunzip`, which finds out where and why.
  */
