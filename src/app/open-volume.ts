@@ -18,7 +18,7 @@ import { voxelVolumeOf } from "../project/tally.ts";
 import type { Colors } from "./label-colors.ts";
 import { type Level, lazyPyramid } from "./pyramid.ts";
 import { follow, type Sheet, sheetOf } from "./sheet.ts";
-import { VolumeLabel } from "./volume-label.ts";
+import { type Touched, untouched, VolumeLabel } from "./volume-label.ts";
 
 /** What is on the screen of the slice that is worked on. */
 interface Current {
@@ -37,6 +37,7 @@ export class OpenVolume {
   private readonly history: History;
   private readonly colors: Colors;
   private readonly labels = new Map<number, VolumeLabel>();
+  private readonly touched: Touched;
   private current: Current | null = null;
 
   constructor(volume: Volume, scale: GrayScale, history: History, colors: Colors) {
@@ -45,13 +46,14 @@ export class OpenVolume {
     this.planes = planesOf(volume);
     this.history = history;
     this.colors = colors;
+    this.touched = untouched(volume.size);
   }
 
   /** @throws {ActionError} when there is no memory for one more label */
   of(label: number): VolumeLabel {
     const known = this.labels.get(label);
     if (known) return known;
-    const made = new VolumeLabel(label, this.volume, annotationOf(this.history, label));
+    const made = new VolumeLabel(label, this.volume, annotationOf(this.history, label), this.touched);
     this.labels.set(label, made);
     // The other labels' sheets have one more beside them.
     this.recolored();

@@ -5,26 +5,34 @@ import { DoubtMeter } from "../project/doubt.ts";
 import { DONE, FILLED, gapOf, marksOf, sliceOf } from "../project/slice-labels.ts";
 import { Tally } from "../project/tally.ts";
 
+/** Across i, j and k: 1 for the slices that a change has reached, even if it was taken back. There is nothing on the others. */
+export type Touched = readonly [Uint8Array, Uint8Array, Uint8Array];
+
+export function untouched([ni, nj, nk]: Volume["size"]): Touched {
+  return [new Uint8Array(ni), new Uint8Array(nj), new Uint8Array(nk)];
+}
+
 export class VolumeLabel {
   readonly tally: Tally;
   /** [k, j, i], of the whole volume */
   readonly annotation: Annotation;
   private readonly key: number;
   private readonly size: Volume["size"];
-  /** Across i, j and k: 1 for the slices that a change has reached, even if it was taken back. There is nothing on the others. */
-  private readonly touched: readonly [Uint8Array, Uint8Array, Uint8Array];
+  private readonly touched: Touched;
   /** Share of the pixels on which the candidates that were offered last disagree, by axis and slice. */
   private readonly disagreement = new Map<string, number>();
   private readonly meters = new Map<Plane, { readonly meter: DoubtMeter; readonly uneven: Float64Array }>();
 
-  /** @param key  what the label's changes name */
-  constructor(key: number, volume: Volume, annotation: Annotation) {
+  /**
+   * @param key      what the label's changes name
+   * @param touched  shared by all labels of the volume: each knows what is inside the others
+   */
+  constructor(key: number, volume: Volume, annotation: Annotation, touched: Touched) {
     this.key = key;
     this.size = volume.size;
     this.tally = new Tally(volume);
     this.annotation = annotation;
-    const [ni, nj, nk] = volume.size;
-    this.touched = [new Uint8Array(ni), new Uint8Array(nj), new Uint8Array(nk)];
+    this.touched = touched;
   }
 
   /** What a slice holds of the annotation, a copy. */

@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { carriedCandidate, insideOnly, startedFrom } from "../../src/app/carry.ts";
-import { slicesTouched, VolumeLabel } from "../../src/app/volume-label.ts";
+import { Colors } from "../../src/app/label-colors.ts";
+import { OpenVolume } from "../../src/app/open-volume.ts";
+import { slicesTouched } from "../../src/app/volume-label.ts";
 import type { OfferedCandidate } from "../../src/app/worker-messages.ts";
 import { emptyMask } from "../../src/core/index.ts";
-import { planesOf, type Volume } from "../../src/image/index.ts";
-import { BY_HAND, INSIDE, SEGMENTED, takeDelta } from "../../src/project/annotation.ts";
+import { grayScaleOf, type Volume } from "../../src/image/index.ts";
+import { BY_HAND, FIRST, INSIDE, named, SEGMENTED, strokeDelta, takeDelta } from "../../src/project/annotation.ts";
+import { annotationOf, emptyHistory, perform } from "../../src/project/history.ts";
 import { sliceOf } from "../../src/project/slice-labels.ts";
 
 const SIZE = [4, 3, 5] as const;
@@ -28,25 +31,32 @@ test("the slices that a change reaches hold all of its voxels, and a change in o
   );
 });
 
-test("a slice holds what the label's annotation does, whichever changes came and went", () => {
+test("a slice holds what a label's annotation does, what the others have of it too, whichever changes came and went", () => {
   const [ni, nj, nk] = SIZE;
   const volume: Volume = {
     ...{ size: SIZE, data: new Int16Array(60), slope: 1, intercept: 0, toWorld: [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0] },
     ...{ modality: null, windows: [], notes: [], origin: { kind: "other" } },
   };
-  const run = fc.tuple(fc.integer({ min: 0, max: 59 }), fc.integer({ min: 1, max: 20 }));
+  const point = fc.tuple(fc.integer({ min: 0, max: ni - 1 }), fc.integer({ min: 0, max: nj * nk - 1 }));
+  const strokes = fc.array(fc.option(fc.tuple(fc.constantFrom(FIRST, 2, 3), point, point)), { maxLength: 6 });
   fc.assert(
-    fc.property(fc.array(run, { maxLength: 3 }), (runs) => {
-      const annotation = { width: ni, height: nj * nk, data: new Uint8Array(60) };
-      const label = new VolumeLabel(0, volume, annotation);
-      for (const [start, length] of runs) {
-        const count = Math.min(length, 60 - start);
-        annotation.data.fill(SEGMENTED, start, start + count);
-        label.changed([start, count, 0, SEGMENTED], 1);
+    fc.property(strokes, (all) => {
+      const history = emptyHistory({ width: ni, height: nj * nk });
+      const open = new OpenVolume(volume, grayScaleOf(volume), history, new Colors([]));
+      for (const one of all) {
+        if (!one) {
+          open.changed(perform(history, { kind: "undo", at: 0 }));
+          continue;
+        }
+        const [label, ...points] = one;
+        const stroke = { points, width: 2 };
+        const delta = strokeDelta(annotationOf(history, label), stroke, "inside");
+        open.changed(perform(history, { kind: "brush", mark: "inside", stroke, ...named(label), delta, at: 0 }));
       }
-      for (const plane of Object.values(planesOf(volume)))
-        for (let slice = 0; slice < plane.count; slice++)
-          expect(label.on(plane, slice)).toEqual(sliceOf(annotation.data, SIZE, plane, slice));
+      for (const [, label] of open.worked)
+        for (const plane of Object.values(open.planes))
+          for (let slice = 0; slice < plane.count; slice++)
+            expect(label.on(plane, slice)).toEqual(sliceOf(label.annotation.data, SIZE, plane, slice));
     }),
   );
 });
