@@ -276,6 +276,7 @@ function fillWith(context: CanvasRenderingContext2D, area: Path2D, cell: Offscre
 
 /** The pixels of `kind` as an area, one rectangle a run. */
 function areaOf(kinds: Uint8Array, { width, height }: Grid, kind: Kind): Path2D | null {
+  if (!kinds.includes(kind)) return null;
   const path = new Path2D();
   let isEmpty = true;
   for (let y = 0; y < height; y++) {
@@ -312,6 +313,8 @@ export function sampleKinds(box: Box, size: Grid, kindAt: (x: number, y: number)
  * @param kinds  as `sampleKinds` gives them
  */
 export function outlines(kinds: Uint8Array, { width, height }: Grid, kind: Kind): Lines {
+  // Most squares hold one kind alone.
+  if (!kinds.includes(kind)) return [];
   const stride = width + 2;
   const at = (x: number, y: number) => kinds[(y + 1) * stride + x + 1];
   const differ = (a: number, b: number) => (a === kind) !== (b === kind);
