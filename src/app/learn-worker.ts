@@ -6,7 +6,7 @@ import type { Image } from "../core/index.ts";
 import { TendrilError } from "../core/index.ts";
 import { webRuntime } from "../engine/runtime-web.ts";
 import { encodeImage } from "../model/pretrained.ts";
-import { fetchEncoder, fetchModel } from "./model-files.ts";
+import { fetchModel, fetchPretrained } from "./model-files.ts";
 import type { Lesson } from "./worker-messages.ts";
 
 /** Of the processor's threads, how many learning takes: one at least, and most are left to proposals. */
@@ -15,7 +15,7 @@ const SHARE = 1 / 4;
 self.onmessage = async ({ data: image }: MessageEvent<Image>) => {
   try {
     const features = await learn(image);
-    tell({ kind: "learned", features }, [features.buffer]);
+    tell({ kind: "learned", features }, [features.projected.buffer, features.channels.buffer]);
   } catch (error) {
     const known = error instanceof TendrilError;
     const message = error instanceof Error ? error.message : String(error);
@@ -24,7 +24,7 @@ self.onmessage = async ({ data: image }: MessageEvent<Image>) => {
 };
 
 async function learn(image: Image) {
-  const [{ model }, encoder] = await Promise.all([fetchModel(), fetchEncoder()]);
+  const [{ model }, encoder] = await Promise.all([fetchModel(), fetchPretrained("encoder")]);
   const runtime = webRuntime({ threads: Math.max(1, Math.floor(SHARE * navigator.hardwareConcurrency)) });
   return encodeImage(image, await runtime.load(encoder), model.weights);
 }

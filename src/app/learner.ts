@@ -4,8 +4,8 @@ import type { ImageFeatures } from "../model/propose.ts";
 import { WorkerError } from "./asker.ts";
 import type { Lesson } from "./worker-messages.ts";
 
-/** Images whose features are kept, half a megabyte each. */
-const KEPT = 32;
+/** Images whose features are kept, 4.5 MiB each. */
+const KEPT = 16;
 /** Nothing is done for an image that was only leafed past, milliseconds. */
 const SETTLED = 700;
 

@@ -1,4 +1,4 @@
-/** Fetches from the server what the page's workers run: the best of the shipped models, and the pretrained encoder. */
+/** Fetches from the server what the page's workers run: the best of the shipped models, and the pretrained segmenter. */
 import { z } from "zod";
 import { TendrilError } from "../core/index.ts";
 import { MODEL_FILES, type Model, parseModel } from "../model/model-file.ts";
@@ -13,22 +13,22 @@ class ModelMissing extends TendrilError {
   }
 }
 
-const index = z.object({ models: z.array(z.string()), encoder: z.boolean() });
+const index = z.object({ models: z.array(z.string()), segmenter: z.boolean() });
 
-/** @returns the model, and whether the server has the pretrained encoder @throws {TendrilError} when there is no whole model */
-export async function fetchModel(): Promise<{ model: Model; hasEncoder: boolean }> {
+/** @returns the model, and whether the server has the pretrained segmenter @throws {TendrilError} when there is no whole model */
+export async function fetchModel(): Promise<{ model: Model; hasSegmenter: boolean }> {
   const there = index.parse(JSON.parse(textOf(await fetchFile("index.json"))));
   const name = MODELS.find((model) => there.models.includes(model)) ?? MODELS[MODELS.length - 1];
   const [card, weights] = await Promise.all([
     fetchFile(`${name}/${MODEL_FILES.card}`),
     fetchFile(`${name}/${MODEL_FILES.weights}`),
   ]);
-  return { model: parseModel(textOf(card), weights, `models/${name}`), hasEncoder: there.encoder };
+  return { model: parseModel(textOf(card), weights, `models/${name}`), hasSegmenter: there.segmenter };
 }
 
-/** The pretrained encoder's ONNX file. @throws {ModelMissing} when the server has none */
-export function fetchEncoder(): Promise<Uint8Array> {
-  return fetchFile("pretrained/encoder.onnx");
+/** An ONNX file of the pretrained segmenter. @throws {ModelMissing} when the server has none */
+export function fetchPretrained(part: "encoder" | "decoder"): Promise<Uint8Array> {
+  return fetchFile(`pretrained/${part}.onnx`);
 }
 
 async function fetchFile(path: string): Promise<Uint8Array> {

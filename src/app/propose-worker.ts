@@ -4,7 +4,7 @@ import { InternalError, Rng, TendrilError } from "../core/index.ts";
 import { webRuntime } from "../engine/runtime-web.ts";
 import { createProposer, type ImageFeatures, type Proposer } from "../model/propose.ts";
 import { type Annotation, byHandOf, changeOfInside, partialOf } from "../project/annotation.ts";
-import { fetchModel } from "./model-files.ts";
+import { fetchModel, fetchPretrained } from "./model-files.ts";
 import type { Answer, ModelFacts, Order } from "./worker-messages.ts";
 
 /** More threads than this made the small network slower. */
@@ -64,11 +64,11 @@ function load(): Promise<Loaded> {
 }
 
 async function fetchAndLoad(): Promise<Loaded> {
-  const { model, hasEncoder } = await fetchModel();
+  const { model, hasSegmenter } = await fetchModel();
   const runtime = webRuntime({ threads: Math.min(MOST_THREADS, navigator.hardwareConcurrency) });
-  const proposer = await createProposer(model, runtime);
+  const proposer = await createProposer(model, runtime, hasSegmenter ? () => fetchPretrained("decoder") : null);
   const { name, answers, usesFeatures } = proposer;
-  return { proposer, facts: { name, kind: model.card.kind, answers, canLearn: usesFeatures && hasEncoder } };
+  return { proposer, facts: { name, kind: model.card.kind, answers, canLearn: usesFeatures && hasSegmenter } };
 }
 
 function answer(message: Answer, transfer: Transferable[] = []): void {

@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { Command } from "commander";
 import open from "open";
-import { FileError, onFile, packageFolder, pretrainedEncoderPath } from "../files/index.ts";
+import { FileError, onFile, packageFolder, pretrainedSegmenterPaths } from "../files/index.ts";
 import {
   Desk,
   DropFolder,
@@ -65,7 +65,7 @@ async function annotate(paths: readonly string[], options: Options): Promise<voi
     token: randomBytes(TOKEN_BYTES).toString("base64url"),
     page: join(packageFolder(), "dist", "app"),
     models: join(packageFolder(), "models"),
-    encoder: pretrainedEncoderPath(),
+    segmenter: pretrainedSegmenterPaths(),
     onDefect: (error) => console.error(error, "\nThis is a defect in Tendril; please report it with the lines above."),
   });
   // Results go to standard output: the address alone, for a person or a program to open.

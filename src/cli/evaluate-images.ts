@@ -26,7 +26,7 @@ import {
 import { atomicWrite } from "../files/index.ts";
 import { encodePicture } from "../image/index.ts";
 import { createProposer, type Model, type Proposer } from "../model/index.ts";
-import { encoderFor } from "./model.ts";
+import { decoderReader, encoderFor } from "./model.ts";
 import { aligned } from "./table.ts";
 
 export interface ImageOptions {
@@ -59,7 +59,7 @@ const WITH_INTERVAL: readonly AnnotationMeasure[] = ["auc", "noi", "seconds"];
 export async function evaluateImages(models: readonly Model[], runtime: Runtime, options: ImageOptions): Promise<void> {
   const { data, datasets, split = null, limit, seed, json, worst } = options;
   const files = chooseCases(await findCases(data, { datasets, split }), limit, seed);
-  const proposers = await Promise.all(models.map((model) => createProposer(model, runtime)));
+  const proposers = await Promise.all(models.map((model) => createProposer(model, runtime, decoderReader())));
   const settings = await settingsOf(proposers, options);
   const bar = new Bar({ format: "{bar} {value}/{total} cases  {eta} s left", hideCursor: true, gracefulExit: true });
   const rng = Rng.seeded(seed).at("annotator");

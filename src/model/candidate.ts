@@ -47,8 +47,13 @@ export interface ProposeOptions {
   readonly features?: ImageFeatures;
 }
 
-/** Features of a whole image: [F, 64, 64], its longer side along all cells. */
-export type ImageFeatures = Float32Array;
+/** What the pretrained encoder makes of a whole image, whose longer side lies along all cells. */
+export interface ImageFeatures {
+  /** [F, 64, 64], projected: what the trunk reads */
+  readonly projected: Float32Array;
+  /** [256, 64, 64]: what the pretrained segmenter's decoder reads */
+  readonly channels: Float32Array;
+}
 
 /** Image pixels that `partial`, on `box`, adds to the input. */
 export function countAdded(partial: PartialSegmentation, input: PartialSegmentation, box: Box) {

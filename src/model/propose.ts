@@ -2,7 +2,7 @@
 import { type Image, type PartialSegmentation, requireSameGrid, ShapeError, UsageError } from "../core/index.ts";
 import type { Runtime } from "../engine/index.ts";
 import type { Candidate, ImageFeatures, ProposeOptions } from "./candidate.ts";
-import { generalProposer } from "./general-propose.ts";
+import { generalProposer, type ReadDecoder } from "./general-propose.ts";
 import type { Model } from "./model-file.ts";
 import { paperProposer } from "./paper-propose.ts";
 import { encodeImage, PROJECTION } from "./pretrained.ts";
@@ -35,11 +35,18 @@ const MOST_CANDIDATES = 64;
 /**
  * Loads the model's networks; `close` releases them. Calls may overlap: they run one after another.
  *
+ * @param readDecoder  the pretrained segmenter's decoder as an ONNX file, read when a box first needs it (`box-alone.ts`); null goes without
  * @throws {EngineError} when the runtime refuses a network
  */
-export async function createProposer(model: Model, runtime: Runtime): Promise<Proposer> {
+export async function createProposer(
+  model: Model,
+  runtime: Runtime,
+  readDecoder: ReadDecoder | null = null,
+): Promise<Proposer> {
   const { propose, answers, close } =
-    model.card.kind === "paper" ? await paperProposer(model, runtime) : await generalProposer(model, runtime);
+    model.card.kind === "paper"
+      ? await paperProposer(model, runtime)
+      : await generalProposer(model, runtime, readDecoder);
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = turn.then(work);

@@ -84,7 +84,7 @@ test("the annotation is copied: drawing on does not change what was asked", asyn
 
 test("features are handed on without an answer, and the model is told of when it is loaded", async () => {
   const { far, asker } = asking();
-  const features = new Float32Array(8);
+  const features = { projected: new Float32Array(8), channels: new Float32Array(2) };
   asker.use(image, features);
   const model = asker.load();
   await soon();

@@ -60,7 +60,7 @@ export async function generalPage({
       token: "the-token",
       page: join(root, "dist/app"),
       models: join(path, "models"),
-      encoder: hasEncoder ? encoder : null,
+      segmenter: hasEncoder ? { encoder, decoder: encoder } : null,
       onDefect(error) {
         throw error;
       },

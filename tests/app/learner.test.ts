@@ -5,7 +5,7 @@ import type { Lesson } from "../../src/app/worker-messages.ts";
 import type { Image } from "../../src/core/index.ts";
 
 const image: Image = { width: 2, height: 2, data: new Uint8Array(4), maximum: 255 };
-const features = new Float32Array([1, 2, 3]);
+const features = { projected: new Float32Array([1, 2, 3]), channels: new Float32Array([1, 2, 3]) };
 const LONG = 10_000;
 
 /** The far side of a worker that learns one image. */

@@ -32,7 +32,7 @@ function timid(encoded: number[]): Proposer {
     usesFeatures: true,
     encode: async ({ data }) => {
       encoded.push(Math.max(...data));
-      return new Float32Array(1);
+      return { projected: new Float32Array(1), channels: new Float32Array(1) };
     },
     propose: async ({ width, height }, { segmentation }) => {
       const partial = { width, height, partialness: new Uint8Array(width * height).fill(1), segmentation };

@@ -90,7 +90,10 @@ describe("what the proposer is asked", () => {
       name: "listener",
       answers: 1,
       usesFeatures: true,
-      encode: async (image) => Float32Array.of(image.width, image.height),
+      encode: async ({ width, height }) => ({
+        projected: Float32Array.of(width, height),
+        channels: new Float32Array(1),
+      }),
       propose: async (image, partial, options) => {
         questions.push({ image, partial, options });
         return [];
@@ -111,7 +114,7 @@ describe("what the proposer is asked", () => {
     expect(count(partial.segmentation)).toBe(14 * 10 - 6 * 2);
     expect(count(options.byHand!)).toBe(9 + 14);
     expect(options).toMatchObject({ count: 8, step: 1, window: { x: expect.closeTo(0), y: -5, size: 32 } });
-    expect(options.features).toEqual(Float32Array.of(32, 21));
+    expect(options.features?.projected).toEqual(Float32Array.of(32, 21));
   });
 
   test("is shared among several steps, no more than there are candidates", async () => {

@@ -200,7 +200,8 @@ test("features change the answer of a model that reads them, and a model that re
   const image = IMAGES[0][1];
   const partial = marksOn(GRID, stroke);
   expect([plain.usesFeatures, featured.usesFeatures]).toEqual([false, true]);
-  const features = Rng.seeded(5).normals(WITH_FEATURES.features * 64 * 64);
+  const [projected, channels] = [WITH_FEATURES.features, 256].map((of) => Rng.seeded(5).normals(of * 64 * 64));
+  const features = { projected, channels };
   const [without, given] = [await ask(featured, image, partial), await ask(featured, image, partial, { features })];
   expect(given).not.toEqual(without);
 });

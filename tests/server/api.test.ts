@@ -410,19 +410,22 @@ describe("files", () => {
     expect((await ask("GET", "/models/paper/model.json")).body).toBe("{}");
   });
 
-  test("the page can ask which models there are, and for the pretrained encoder where it is installed", async () => {
-    const encoder = join(await folder(), "encoder.onnx");
-    await writeFile(encoder, "an encoder");
-    const { ask } = await made([], { encoder });
-    expect((await ask("GET", "/models/index.json")).json()).toEqual({ models: ["paper"], encoder: true });
+  test("the page can ask which models there are, and for the pretrained segmenter where it is installed", async () => {
+    const parts = await folder();
+    const segmenter = { encoder: join(parts, "encoder.onnx"), decoder: join(parts, "sam.onnx") };
+    await writeFile(segmenter.encoder, "an encoder");
+    await writeFile(segmenter.decoder, "a decoder");
+    const { ask } = await made([], { segmenter });
+    expect((await ask("GET", "/models/index.json")).json()).toEqual({ models: ["paper"], segmenter: true });
     const { body, headers } = await ask("GET", "/models/pretrained/encoder.onnx");
     expect([body, headers["content-length"], headers["cross-origin-resource-policy"]]).toEqual([
       "an encoder",
       "10",
       "same-origin",
     ]);
+    expect((await ask("GET", "/models/pretrained/decoder.onnx")).body).toBe("a decoder");
     const { ask: without } = await made([], { models: "/nowhere" });
-    expect((await without("GET", "/models/index.json")).json()).toEqual({ models: [], encoder: false });
+    expect((await without("GET", "/models/index.json")).json()).toEqual({ models: [], segmenter: false });
     expect((await without("GET", "/models/pretrained/encoder.onnx")).statusCode).toBe(404);
   });
 

@@ -43,7 +43,7 @@ export async function made(paths: readonly string[], more: Partial<ServerOptions
     token: TOKEN,
     page,
     models: join(place, "models"),
-    encoder: null,
+    segmenter: null,
     onDefect: (error) => expect.fail(`a defect: ${error}`),
     ...more,
   };

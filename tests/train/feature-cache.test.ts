@@ -74,7 +74,7 @@ test("what is cached is what a trained model computes of the same image, to half
   const { features, projection } = await load("once");
   const weights = new Map([...projection].map(([name, { data: values }]) => [name, values]));
   const session = await runtime.load(await readFile(encoder));
-  const exact = await encodeImage({ ...SIDE, data: madeScene(1).image }, session, weights);
+  const { projected: exact } = await encodeImage({ ...SIDE, data: madeScene(1).image }, session, weights);
   await session.close();
   const stored = features!.data.subarray(CHANNELS * AREA);
   expect(stored.some((value) => Math.abs(value) > 40)).toBe(true);
