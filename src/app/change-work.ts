@@ -1,0 +1,76 @@
+/** What the hand does to the annotation: strokes, undo and redo. */
+import type { Stroke } from "../core/index.ts";
+import { type Action, type Change, labelOf, type Mark, named, strokeDelta } from "../project/annotation.ts";
+import type { Message } from "./message.ts";
+import type { OpenImage } from "./open-image.ts";
+import { placeOn, type Sheet } from "./sheet.ts";
+
+/** What of the page's state this needs. */
+export interface ChangePorts {
+  openImage(): OpenImage | null;
+  sheet(): Sheet | null;
+  /** What changes of the label that is worked on name. */
+  label(): number;
+  isReadOnly(): boolean;
+  act(action: Action): void;
+  ask(): Promise<void>;
+  closeOffer(): void;
+  /** Works on the label of a change. @returns false when it cannot be */
+  goToLabel(opened: OpenImage, label: number): boolean;
+  /** Shows the slice of a change. */
+  goToChange(change: Change): void;
+  moveCrosshair(drawn: Stroke): void;
+  announce(text: string): void;
+  setMessage(message: Message | null): void;
+}
+
+export function createChangeWork({ openImage, sheet, label, isReadOnly, act, ...ports }: ChangePorts) {
+  const { ask, closeOffer, goToLabel, goToChange, moveCrosshair, announce, setMessage } = ports;
+
+  function stroke(kind: "scribble" | "brush" | "erase", mark: Mark, drawn: Stroke): void {
+    const opened = openImage();
+    const shown = sheet();
+    if (!opened || !shown || isReadOnly()) return;
+    const delta = opened.wholeDelta(strokeDelta(shown.annotation, drawn, mark));
+    const change: Change = { kind, mark, stroke: drawn, ...placeOn(shown), ...named(label()), delta };
+    closeOffer();
+    setMessage(null);
+    if (change.delta.length > 0 || kind === "scribble") act({ ...change, at: Date.now() });
+    moveCrosshair(drawn);
+    if (kind === "scribble") void ask();
+  }
+
+  function stepBack(kind: "undo" | "redo"): void {
+    const opened = openImage();
+    const stack = kind === "undo" ? opened?.history.done : opened?.history.undone;
+    if (!opened || !stack || isReadOnly()) return;
+    const change = stack[stack.length - 1];
+    if (!change) {
+      setMessage({ tone: "note", text: kind === "undo" ? "Nothing to undo." : "Nothing to redo." });
+      return;
+    }
+    closeOffer();
+    setMessage(null);
+    // What comes and goes is seen, of whichever label and on whichever slice it is.
+    if (!goToLabel(opened, labelOf(change))) return;
+    goToChange(change);
+    act({ kind, at: Date.now() });
+    announce(`${kind === "undo" ? "Undid" : "Redid"} ${nameOf(change)}.`);
+  }
+
+  return { stroke, undo: () => stepBack("undo"), redo: () => stepBack("redo") };
+}
+
+function nameOf(change: Change): string {
+  const names = {
+    scribble: "a scribble",
+    brush: "a brush stroke",
+    erase: "an eraser stroke",
+    take: "a candidate",
+    carry: "a mask of another slice",
+    fill: "filling between slices",
+    import: "the opened mask",
+    done: "that a slice is done",
+  };
+  return names[change.kind];
+}
