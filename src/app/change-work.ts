@@ -64,6 +64,7 @@ export function createChangeWork({ openImage, sheet, label, isReadOnly, act, ...
 function nameOf(change: Change): string {
   const names = {
     scribble: "a scribble",
+    box: "a box",
     brush: "a brush stroke",
     erase: "an eraser stroke",
     take: "a candidate",
