@@ -70,6 +70,7 @@ export function ToolStrip({ page }: { readonly page: Page }) {
   return (
     <nav class="tools" aria-label="Tools">
       <ToolButton page={page} icon="scribble" action={ACTIONS.scribble} pressed={settings.tool() === "scribble"} />
+      <ToolButton page={page} icon="box" action={ACTIONS.box} pressed={settings.tool() === "box"} />
       <ToolButton page={page} icon="brush" action={ACTIONS.brush} pressed={settings.tool() === "brush"} />
       <ToolButton page={page} icon="erase" action={ACTIONS.erase} pressed={settings.tool() === "erase"} />
       <ToolButton page={page} icon="swap" action={ACTIONS.swap} pressed={settings.isSwapped()} />

@@ -1,9 +1,11 @@
-/** What the hand does to the annotation: strokes, undo and redo. */
-import type { Stroke } from "../core/index.ts";
+/** What the hand does to the annotation: strokes, boxes, undo and redo. */
+import type { Box, Stroke } from "../core/index.ts";
 import { type Action, type Change, labelOf, type Mark, named, strokeDelta } from "../project/annotation.ts";
+import { boxDelta, closedAcross, insideBeyond, LEAST_SIDE } from "../project/box.ts";
 import type { Message } from "./message.ts";
 import type { OpenImage } from "./open-image.ts";
 import { placeOn, type Sheet } from "./sheet.ts";
+import { CHANGE_LIMIT } from "./sync.ts";
 
 /** What of the page's state this needs. */
 export interface ChangePorts {
@@ -40,6 +42,38 @@ export function createChangeWork({ openImage, sheet, label, isReadOnly, act, ...
     if (kind === "scribble") void ask();
   }
 
+  /** @param box  on the sheet */
+  function drawBox(box: Box): void {
+    const opened = openImage();
+    const shown = sheet();
+    if (!opened || !shown || isReadOnly()) return;
+    const { x, y, width, height } = box;
+    if (Math.min(width, height) < LEAST_SIDE) {
+      tell(
+        "Nothing is marked. Hold the button and drag the box from one corner to the other, around the whole object.",
+      );
+      return;
+    }
+    const delta = opened.wholeDelta(boxDelta(shown.annotation, box, closedOn(opened, shown, label())));
+    const change: Change = { kind: "box", box, ...placeOn(shown), ...named(label()), delta };
+    if (JSON.stringify(change).length > CHANGE_LIMIT) {
+      tell("Nothing is marked: all beyond the box is in more pieces along the file's rows than a change may have.");
+      return;
+    }
+    closeOffer();
+    const kept = insideBeyond(shown.annotation, box);
+    setMessage(kept === 0 ? null : { tone: "note", text: keptWords(kept) });
+    act({ ...change, at: Date.now() });
+    announce(`A box of ${width} by ${height} pixels.`);
+    moveCrosshair({ points: [[x + (width - 1) / 2, y + (height - 1) / 2]], width: 1 });
+    void ask();
+  }
+
+  function tell(text: string): void {
+    setMessage({ tone: "note", text });
+    announce(text);
+  }
+
   function stepBack(kind: "undo" | "redo"): void {
     const opened = openImage();
     const stack = kind === "undo" ? opened?.history.done : opened?.history.undone;
@@ -58,7 +92,19 @@ export function createChangeWork({ openImage, sheet, label, isReadOnly, act, ...
     announce(`${kind === "undo" ? "Undid" : "Redid"} ${nameOf(change)}.`);
   }
 
-  return { stroke, undo: () => stepBack("undo"), redo: () => stepBack("redo") };
+  return { stroke, drawBox, undo: () => stepBack("undo"), redo: () => stepBack("redo") };
+}
+
+/** Which pixels of a slice boxes across other planes close as well. */
+function closedOn({ history, volume }: OpenImage, { place }: Sheet, label: number) {
+  if (!volume || !place) return undefined;
+  const own = history.done.filter((change) => labelOf(change) === label);
+  return closedAcross(own, Object.values(volume.planes), volume.planeAcross(place.axis), place.index);
+}
+
+function keptWords(count: number): string {
+  const pixels = count === 1 ? "1 pixel beyond the box is" : `${count.toLocaleString("en")} pixels beyond the box are`;
+  return `${pixels} inside already and stay so. Erase what is wrong (E).`;
 }
 
 function nameOf(change: Change): string {

@@ -1,5 +1,6 @@
 /** Every action of the page in one table: the keyboard, the tooltips and the key sheet come from it. */
 import type { Hand } from "./hand.ts";
+import type { Tool } from "./settings.ts";
 import type { Store } from "./store.ts";
 import { fitView, type Point, toImage } from "./view.ts";
 
@@ -66,7 +67,7 @@ export const ACTIONS = {
   none: {
     group: "Candidates",
     keys: ["Escape"],
-    label: "None of these",
+    label: "None of these; lets go of a stroke or box under way",
     run({ store, hand }) {
       if (store.settings.isSheetShown()) store.settings.setSheetShown(false);
       else if (store.draft()) store.closeDraft();
@@ -86,6 +87,7 @@ export const ACTIONS = {
   nextLabel: { group: "Labels", keys: ["."], label: "Next label", run: ({ store }) => store.stepLabel(1) },
 
   scribble: tool("S", "scribble", "Scribble: left inside, right outside; then candidates are offered"),
+  box: tool("C", "box", "Box around the object: all beyond it is outside; then candidates are offered"),
   brush: tool("B", "brush", "Brush: left paints inside, right outside"),
   erase: tool("E", "erase", "Eraser: not inside, and stays so; right button: undecided again"),
   eraseHeld: { group: "Tools", keys: ["hold Shift"], label: "Erase with any tool" },
@@ -312,7 +314,7 @@ function presetAction(key: string, place: number, label: string): KeyAction {
   };
 }
 
-function tool(key: string, name: "scribble" | "brush" | "erase", label: string): KeyAction {
+function tool(key: string, name: Tool, label: string): KeyAction {
   return { group: "Tools", keys: [key], label, run: ({ store }) => void store.settings.setTool(name) };
 }
 

@@ -38,9 +38,9 @@ export function randomBox(rng: Rng, grid: Grid): Box {
 
 /** What a person might do next: strokes, boxes, candidates, undo and redo. */
 export function nextAction(history: History, rng: Rng, at: number, label = FIRST): Action {
-  const annotation = annotationOf(history, label);
   const kind = (["scribble", "brush", "erase", "box", "take", "take", "undo", "redo"] as const)[rng.below(8)];
   if (kind === "undo" || kind === "redo") return { kind, at };
+  const annotation = annotationOf(history, label);
   if (kind === "box") {
     const box = randomBox(rng, GRID);
     return { kind, box, ...named(label), delta: boxDelta(annotation, box), at };
