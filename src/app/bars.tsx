@@ -203,7 +203,9 @@ function WindowWords({ store, open }: { readonly store: Store; readonly open: Op
   };
   return (
     <span class="window" title="Window and level: hold W and drag, or Alt+1 to 4">
-      <span>{`⌀ ${settings.width()} px`}</span>
+      <Show when={settings.tool() !== "box"}>
+        <span>{`⌀ ${settings.width()} px`}</span>
+      </Show>
       <span>{`${Math.round(settings.view().scale * 100)} %`}</span>
       <span>{words()}</span>
       <span class="preset">{name()}</span>

@@ -25,7 +25,7 @@ export interface LiveStroke {
 }
 
 /** From corner to corner, pixel centres. */
-export interface LiveBox {
+interface LiveBox {
   readonly kind: "box";
   readonly mark: "outside";
   readonly from: Point;
