@@ -70,6 +70,7 @@ export function ToolStrip({ page }: { readonly page: Page }) {
   return (
     <nav class="tools" aria-label="Tools">
       <ToolButton page={page} icon="scribble" action={ACTIONS.scribble} pressed={settings.tool() === "scribble"} />
+      <ToolButton page={page} icon="box" action={ACTIONS.box} pressed={settings.tool() === "box"} />
       <ToolButton page={page} icon="brush" action={ACTIONS.brush} pressed={settings.tool() === "brush"} />
       <ToolButton page={page} icon="erase" action={ACTIONS.erase} pressed={settings.tool() === "erase"} />
       <ToolButton page={page} icon="swap" action={ACTIONS.swap} pressed={settings.isSwapped()} />
@@ -202,7 +203,9 @@ function WindowWords({ store, open }: { readonly store: Store; readonly open: Op
   };
   return (
     <span class="window" title="Window and level: hold W and drag, or Alt+1 to 4">
-      <span>{`⌀ ${settings.width()} px`}</span>
+      <Show when={settings.tool() !== "box"}>
+        <span>{`⌀ ${settings.width()} px`}</span>
+      </Show>
       <span>{`${Math.round(settings.view().scale * 100)} %`}</span>
       <span>{words()}</span>
       <span class="preset">{name()}</span>

@@ -1,6 +1,7 @@
 /** Strokes and the pen's cursor on a canvas. Inside is azure, solid and "+"; outside amber, dashed and "−"; both cased. */
 import { type Annotation, BY_HAND, type Change, type DrawnChange, INSIDE, type Mark } from "../project/annotation.ts";
 import type { LiveStroke } from "./hand.ts";
+import type { Tool } from "./settings.ts";
 import { AMBER, AZURE } from "./styles.ts";
 import { type Point, toScreen, type View } from "./view.ts";
 
@@ -98,7 +99,7 @@ export function drawCursor(
   at: Point,
   diameter: number,
   aspect: number,
-  { kind, mark }: { kind: LiveStroke["kind"]; mark: Mark },
+  { kind, mark }: { kind: Tool; mark: Mark },
 ): void {
   const [x, y] = at;
   const radius = diameter / 2;
@@ -121,8 +122,12 @@ export function drawCursor(
   strokeTwice(context, signOf(kind, mark, x + offset, y - offset), color, []);
 }
 
-function signOf(kind: LiveStroke["kind"], mark: Mark, x: number, y: number): Path2D {
+function signOf(kind: Tool, mark: Mark, x: number, y: number): Path2D {
   const sign = new Path2D();
+  if (kind === "box") {
+    sign.rect(x - 5, y - 4, 10, 8);
+    return sign;
+  }
   const line = (dx: number, dy: number) => {
     sign.moveTo(x - dx, y - dy);
     sign.lineTo(x + dx, y + dy);

@@ -105,7 +105,9 @@ function Hint({ store, open }: { readonly store: Store; readonly open: OpenImage
             <path class="ghost-inside" d="M18 40 C 34 14, 50 52, 66 26 S 92 30, 100 20" />
             <path class="ghost-outside" d="M14 58 C 44 50, 80 62, 108 50" />
           </svg>
-          <p>Draw inside it. Right button: outside.</p>
+          <p>
+            Draw inside it. Right button: outside. Or a box around all of it: <kbd>C</kbd>
+          </p>
         </div>
       </Match>
       <Match when={true}>

@@ -1,8 +1,9 @@
-/** What the annotator's hand is doing: where the pen is and the stroke under way, from a pointer or from the keyboard. */
+/** What the annotator's hand is doing: where the pen is and the stroke or box under way, from a pointer or from the keyboard. */
 import { createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
 import type { Mark } from "../project/annotation.ts";
-import type { Tool } from "./settings.ts";
+import { boxBetween } from "./box-tool.ts";
+import type { Pen, Tool } from "./settings.ts";
 import type { Store } from "./store.ts";
 import type { Point } from "./view.ts";
 
@@ -17,10 +18,18 @@ export interface Modifiers {
 }
 
 export interface LiveStroke {
-  readonly kind: Tool;
+  readonly kind: Pen;
   readonly mark: Mark;
   readonly width: number;
   readonly points: Point[];
+}
+
+/** From corner to corner, pixel centres. */
+interface LiveBox {
+  readonly kind: "box";
+  readonly mark: "outside";
+  readonly from: Point;
+  readonly to: Point;
 }
 
 export const PLAIN: Modifiers = { isOpposite: false, isInverted: false, isErasing: false };
@@ -38,11 +47,13 @@ export function createHand(store: Store) {
   const [isPanHeld, setPanHeld] = createSignal(false);
   const [isWindowHeld, setWindowHeld] = createSignal(false);
   // One object that grows with the stroke; the signal fires although it stays the same.
-  const [live, setLive] = createSignal<LiveStroke | null>(null, { equals: false });
+  const [live, setLive] = createSignal<LiveStroke | LiveBox | null>(null, { equals: false });
 
-  /** What a stroke that begins like this would do. */
+  /** What a stroke or box that begins like this would do. */
   function intent({ isOpposite, isInverted, isErasing }: Modifiers): { kind: Tool; mark: Mark } {
     const kind = isErasing ? "erase" : settings.tool();
+    // A box has no opposite: it closes what lies beyond it.
+    if (kind === "box") return { kind, mark: "outside" };
     const away = (isOpposite !== isInverted) !== settings.isSwapped();
     if (kind === "erase") return { kind, mark: away ? "undecided" : "outside" };
     return { kind, mark: away ? "outside" : "inside" };
@@ -50,12 +61,18 @@ export function createHand(store: Store) {
 
   function begin(at: Point, how: Modifiers): void {
     if (store.isReadOnly() || !store.openImage()) return;
-    setLive({ ...intent(how), width: settings.width(), points: [[rounded(at[0]), rounded(at[1])]] });
+    const { kind, mark } = intent(how);
+    if (kind !== "box") setLive({ kind, mark, width: settings.width(), points: [[rounded(at[0]), rounded(at[1])]] });
+    else if (!how.isOpposite) setLive({ kind, mark: "outside", from: at, to: at });
   }
 
   function extend(points: readonly Point[]): void {
     const stroke = live();
     if (!stroke) return;
+    if (stroke.kind === "box") {
+      setLive({ ...stroke, to: points[points.length - 1] });
+      return;
+    }
     const nearest = Math.max(0.25, stroke.width * THINNING);
     for (const [x, y] of points) {
       const [lastX, lastY] = stroke.points[stroke.points.length - 1];
@@ -66,8 +83,13 @@ export function createHand(store: Store) {
 
   function end(): void {
     const stroke = live();
+    const sheet = store.sheet();
     setLive(null);
-    if (!stroke) return;
+    if (!stroke || !sheet) return;
+    if (stroke.kind === "box") {
+      store.drawBox(boxBetween(stroke.from, stroke.to, sheet));
+      return;
+    }
     const drawn: Stroke = { points: stroke.points, width: stroke.width };
     store.stroke(stroke.kind, stroke.mark, drawn);
   }

@@ -9,11 +9,10 @@ import { keyOf, type LabelChange } from "../project/labels.ts";
 import { type Message, sentenceOf } from "./message.ts";
 import type { OpenImage } from "./open-image.ts";
 import type { Reader } from "./reader.ts";
+import { CHANGE_LIMIT } from "./sync.ts";
 
 /** Bytes of a mask file; as of an image file. */
 const FILE_LIMIT = 2 ** 30;
-/** Characters of a change that one request takes, with room for what is around it. */
-const CHANGE_LIMIT = 15 * 2 ** 20;
 
 /** A mask of several labels, one of which is to be chosen. */
 export interface MaskChoice {

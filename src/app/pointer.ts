@@ -66,6 +66,8 @@ export function listenToPointer(canvas: HTMLCanvasElement, stage: HTMLElement, s
     }
     if (event.pointerId !== gesture.pointer) return;
     if (gesture.kind === "stroke") {
+      // A second button is told of as a move.
+      if (hand.live()?.kind === "box" && isRightDown(event)) hand.cancel();
       const events = event.getCoalescedEvents();
       hand.extend((events.length > 0 ? events : [event]).map(imageAt));
       return;
@@ -125,10 +127,14 @@ function kindOf(event: PointerEvent, hand: Hand): "stroke" | "pan" | "window" {
 
 function modifiersOf(event: PointerEvent): Modifiers {
   return {
-    isOpposite: event.button === RIGHT || (event.buttons & 2) !== 0,
+    isOpposite: event.button === RIGHT || isRightDown(event),
     isInverted: event.altKey,
     isErasing: event.shiftKey || (event.buttons & ERASER_END) !== 0,
   };
+}
+
+function isRightDown({ buttons }: PointerEvent): boolean {
+  return (buttons & 2) !== 0;
 }
 
 function dragWindow({ settings, openImage }: Store, [dx, dy]: Point): void {

@@ -5,7 +5,8 @@ import { STEPS } from "./steps.ts";
 import type { View } from "./view.ts";
 import type { WindowLevel } from "./window-level.ts";
 
-export type Tool = "scribble" | "brush" | "erase";
+export type Pen = "scribble" | "brush" | "erase";
+export type Tool = Pen | "box";
 
 /** What of the overlay is drawn. */
 export type OverlayParts = "both" | "fill" | "outline";
@@ -75,7 +76,7 @@ export function createSettings() {
     setScreen,
     window,
     setWindow,
-    /** Diameter of the tool in hand, image pixels. */
+    /** Diameter of the tool in hand, or beside a box of the eraser, image pixels. */
     width: () => (tool() === "scribble" ? penWidth() : brushWidth()),
     /** Larger by `steps` (smaller when negative), at least by a pixel. */
     resize(steps: number, image: Grid) {

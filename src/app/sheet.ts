@@ -1,6 +1,6 @@
 /** What is worked on: an image, or one slice of a volume, for one label. Tools, view, gallery and model know nothing else. */
 import type { Box, Image } from "../core/index.ts";
-import { type Annotation, BY_HAND, INSIDE, SEGMENTED, type SlicePlace } from "../project/annotation.ts";
+import { type Annotation, BOXED, BY_HAND, INSIDE, SEGMENTED, type SlicePlace } from "../project/annotation.ts";
 import { MaskTiles } from "./mask-tiles.ts";
 import { type Level, lazyPyramid } from "./pyramid.ts";
 import { AZURE, labelStyle, otherStyle } from "./styles.ts";
@@ -46,7 +46,8 @@ export function sheetOf(image: Image, annotation: Annotation, more: SheetOptions
     (x, y) => {
       const value = data[y * width + x];
       if (value & INSIDE) return 1;
-      if (value & BY_HAND) return 2;
+      // Beyond a box the image stays as clear as it is: the box's own line says enough.
+      if (value & BY_HAND) return value & BOXED ? 0 : 2;
       // On a slice, what candidates on slices of other planes left outside would be lines that mean nothing here.
       return value & SEGMENTED && !more.place ? 4 : 0;
     },

@@ -1,6 +1,7 @@
 /** The image on the screen, all the room: one canvas for image and labels, one above it for what moves with the pen. */
 import { createEffect, createMemo, For, on, onCleanup, onMount, Show } from "solid-js";
 import { type Change, INSIDE, labelOf, SEGMENTED, type SlicePlace } from "../project/annotation.ts";
+import { boxBetween, boxInEffect, drawBox, drawSize } from "./box-tool.ts";
 import { drawCursor, drawLive, drawTraces, tracesOf } from "./draw.ts";
 import type { Hand } from "./hand.ts";
 import { ImageTiles } from "./image-tiles.ts";
@@ -26,10 +27,12 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   const maximum = createMemo(() => store.sheet()?.image.maximum ?? 255);
   const table = createMemo(() => grayTable(settings.window(), maximum()));
   const tiles = new ImageTiles();
-  const traces = createMemo(() => {
+  const drawn = createMemo(() => {
     store.revision();
     const [open, sheet] = [store.openImage(), store.sheet()];
-    return open && sheet ? tracesOf(sheet.annotation, changesOn(open.history.done, store.label(), sheet.place)) : [];
+    if (!open || !sheet) return { traces: [], box: null };
+    const changes = changesOn(open.history.done, store.label(), sheet.place);
+    return { traces: tracesOf(sheet.annotation, changes), box: boxInEffect(changes) };
   });
   const preview = createMemo(() => {
     const place = store.previewed();
@@ -54,7 +57,10 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
     preview()?.draw(context, view, ratio, { fill: true, line: true });
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     // A candidate is looked at alone: the lines of the pen would lie over its edges.
-    if (!preview()) drawTraces(context, traces(), view);
+    if (preview()) return;
+    const { traces, box } = drawn();
+    if (box) drawBox(context, box, view);
+    drawTraces(context, traces, view);
   }
 
   function drawPen(): void {
@@ -64,11 +70,17 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     const view = settings.view();
     const live = hand.live();
-    if (live) drawLive(context, live, view);
+    const sheet = store.sheet();
+    if (live?.kind === "box" && sheet) {
+      const box = boxBetween(live.from, live.to, sheet);
+      drawBox(context, box, view);
+      drawSize(context, box, view);
+    } else if (live && live.kind !== "box") drawLive(context, live, view);
     const at = hand.position();
     if (!at || !store.openImage() || store.isReadOnly() || hand.isPanHeld() || hand.isWindowHeld()) return;
-    const shown = live ?? { ...hand.intent(hand.modifiers()), width: settings.width() };
-    drawCursor(context, toScreen(view, at), shown.width * view.scale, view.aspect, shown);
+    const tool = live ?? hand.intent(hand.modifiers());
+    const width = "width" in tool ? tool.width : tool.kind === "box" ? 0 : settings.width();
+    drawCursor(context, toScreen(view, at), width * view.scale, view.aspect, tool);
   }
 
   const picturePainter = oncePerFrame(drawPicture);
@@ -77,7 +89,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   createEffect(() => {
     store.sheet();
     table();
-    traces();
+    drawn();
     preview();
     store.revision();
     settings.view();
@@ -200,7 +212,7 @@ function summaryOf(store: Store): string {
     : "";
   return (
     `${open.name}, ${width} by ${height} pixels, ${what}${open.insideOf(store.label()).toLocaleString("en")} inside${store.labels().length > 1 ? ` ${store.activeLabel()?.name}` : ""}. ` +
-    "Arrow keys move a cursor, Enter begins and ends a stroke, digits take candidates, question mark lists all keys."
+    "Arrow keys move a cursor, Enter begins and ends a stroke or box, digits take candidates, question mark lists all keys."
   );
 }
 

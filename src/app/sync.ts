@@ -35,6 +35,8 @@ const HEARTBEAT = 3000;
 /** Most in one request: the server limits both, and large requests are slow to repeat. */
 const BATCH_ACTIONS = 1000;
 const BATCH_CHARACTERS = 4_000_000;
+/** Characters of a change that one request takes, with room for what is around it. */
+export const CHANGE_LIMIT = 15 * 2 ** 20;
 
 export class Sync {
   private readonly waiting: Action[] = [];

@@ -5,7 +5,8 @@
  */
 import { z } from "zod";
 import type { Grid } from "../core/index.ts";
-import { type Action, BY_HAND, type Change, INSIDE, SEGMENTED } from "./annotation.ts";
+import { type Action, BY_HAND, type Change, CLOSED, INSIDE, SEGMENTED } from "./annotation.ts";
+import { LEAST_SIDE } from "./box.ts";
 import { ActionError } from "./errors.ts";
 import { LABEL_LIMIT } from "./labels.ts";
 
@@ -27,6 +28,7 @@ const label = z.int().positive().max(LABEL_LIMIT).optional();
 const axis = z.union([z.literal(0), z.literal(1), z.literal(2)]);
 const index = z.int().nonnegative();
 const slice = z.strictObject({ axis, index });
+const side = z.int().min(LEAST_SIDE);
 
 const action = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -39,6 +41,14 @@ const action = z.discriminatedUnion("kind", [
         .max(POINT_LIMIT),
       width: z.number().min(1).max(PEN_LIMIT),
     }),
+    slice: slice.optional(),
+    label,
+    delta,
+    at,
+  }),
+  z.strictObject({
+    kind: z.literal("box"),
+    box: z.strictObject({ x: index, y: index, width: side, height: side }),
     slice: slice.optional(),
     label,
     delta,
@@ -95,7 +105,10 @@ export function parseAction(value: unknown, grid: ActionGrid): Action {
       cause: parsed.error,
     });
   }
-  const problem = "delta" in parsed.data ? (placeProblem(parsed.data, grid) ?? deltaProblem(parsed.data, grid)) : null;
+  const problem =
+    "delta" in parsed.data
+      ? (placeProblem(parsed.data, grid) ?? boxProblem(parsed.data, grid) ?? deltaProblem(parsed.data, grid))
+      : null;
   if (problem) throw new ActionError(`A change cannot be kept: ${problem}.`);
   return parsed.data;
 }
@@ -112,9 +125,22 @@ function placeProblem(change: Change, { width, height, depth }: ActionGrid): str
   return beyond === undefined ? null : `it names slice ${beyond} of ${count}`;
 }
 
+/** Why a box cannot be on its image or slice; null when it can. */
+function boxProblem(change: Change, { width, height, depth }: ActionGrid): string | null {
+  if (change.kind !== "box") return null;
+  if (depth !== undefined && !change.slice) return "its box is on no slice";
+  const { x, y, ...size } = change.box;
+  const sizes = depth === undefined ? [width, height] : [width, height / depth, depth];
+  const sides = sizes.filter((_, along) => along !== change.slice?.axis);
+  const fits = ([across, down]: readonly number[]) => x + size.width <= across && y + size.height <= down;
+  // How a slice lies on the screen follows from the file's matrix, which is not known here.
+  if (fits(sides) || (change.slice && fits(sides.toReversed()))) return null;
+  return `its box reaches ${x + size.width}, ${y + size.height} of ${sides.join(" x ")}`;
+}
+
 /** Why the runs cannot be a change on `grid`; null when they can. */
 function deltaProblem({ kind, delta }: Change, { width, height }: Grid): string | null {
-  const isByHand = kind === "scribble" || kind === "brush" || kind === "erase";
+  const isByHand = kind === "scribble" || kind === "brush" || kind === "erase" || kind === "box";
   if (delta.length % 4 !== 0) return `its delta has ${delta.length} numbers, which is no multiple of 4`;
   let end = 0;
   for (let i = 0; i < delta.length; i += 4) {
@@ -126,6 +152,11 @@ function deltaProblem({ kind, delta }: Change, { width, height }: Grid): string 
     // What no hand draws leaves alone what is drawn by hand, and leaves no mark of a hand.
     if (!isByHand && ((before & BY_HAND) !== 0 || (after & BY_HAND) !== 0))
       return `a ${kind} may not turn ${before} into ${after}`;
+    // A box closes what nobody has inside or by hand, and opens what a box has closed; nothing else closes or opens.
+    const isClosing = after === CLOSED && (before & ~SEGMENTED) === 0;
+    const isOpening = before === CLOSED && after === 0;
+    if (kind === "box" ? !isClosing && !isOpening : after === CLOSED)
+      return `a ${kind} may not turn ${before} into ${after}`;
     // A candidate decides pixels; filling anew may also leave undecided what was filled.
     if ((kind === "take" || kind === "carry") && (after & SEGMENTED) === 0)
       return `a ${kind} may not turn ${before} into ${after}`;
@@ -134,7 +165,8 @@ function deltaProblem({ kind, delta }: Change, { width, height }: Grid): string 
   return null;
 }
 
-/** INSIDE and BY_HAND only together with SEGMENTED. */
+/** INSIDE and BY_HAND only together with SEGMENTED, and what a box has closed. */
 function isState(value: number): boolean {
-  return value === 0 || (value <= (SEGMENTED | INSIDE | BY_HAND) && (value & SEGMENTED) !== 0);
+  if (value === 0 || value === CLOSED) return true;
+  return value <= (SEGMENTED | INSIDE | BY_HAND) && (value & SEGMENTED) !== 0;
 }

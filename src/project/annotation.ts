@@ -12,8 +12,12 @@ export const SEGMENTED = 1;
 export const INSIDE = 2;
 /** Drawn or erased by hand: the model never changes this pixel. */
 export const BY_HAND = 4;
+/** Outside by hand for lying beyond a box, and for that alone: the next box opens it where it lies within. */
+export const BOXED = 32;
+/** What a box makes of what it closes. */
+export const CLOSED = SEGMENTED | BY_HAND | BOXED;
 /** What the label's own changes set. */
-export const OWN = SEGMENTED | INSIDE | BY_HAND;
+export const OWN = SEGMENTED | INSIDE | BY_HAND | BOXED;
 /** Inside another label, and so outside of this one for as long as it is. */
 export const ELSEWHERE = 8;
 /** And that by hand: only a hand takes it from there. */
@@ -24,8 +28,8 @@ const FIXED = BY_HAND | ELSEWHERE_BY_HAND;
 
 export interface Annotation extends Grid {
   /**
-   * [H, W], bits SEGMENTED (x_m), INSIDE (x_s, only with SEGMENTED), BY_HAND (only with SEGMENTED); never with INSIDE: ELSEWHERE,
-   * ELSEWHERE_BY_HAND (only with ELSEWHERE)
+   * [H, W], bits SEGMENTED (x_m), INSIDE (x_s, only with SEGMENTED), BY_HAND (only with SEGMENTED), BOXED (only with BY_HAND);
+   * never with INSIDE: BOXED, ELSEWHERE, ELSEWHERE_BY_HAND (only with ELSEWHERE)
    */
   readonly data: Uint8Array;
 }
@@ -70,6 +74,8 @@ export type DrawnChange = OfLabel &
 export type Change = OfLabel &
   (
     | DrawnChange
+    /** A box around the object: `box.ts`; in the slice's pixels on a volume. */
+    | (OnSlice & { readonly kind: "box"; readonly box: Box; readonly delta: Delta })
     /** A candidate taken: which of how many, and what is needed to make it again. */
     | (OnSlice & { readonly kind: "take"; readonly candidate: TakenCandidate; readonly delta: Delta })
     /** The mask of the slice `from`, across the same axis, taken for this one. */
@@ -245,18 +251,18 @@ export function filledValue(value: number, isInside: boolean): number {
 export function joinDeltas(changes: readonly { readonly delta: Delta; volumeIndex(pixel: number): number }[]): Delta {
   let count = 0;
   for (const { delta } of changes) for (let i = 1; i < delta.length; i += 4) count += delta[i];
-  // One number a pixel, place and values packed, sorts faster than any object; a place has 29 bits, each value 3.
+  // One number a pixel, place and values packed, sorts faster than any object; a place has 29 bits, each value 6.
   const pixels = new Float64Array(count);
   let at = 0;
   for (const { delta, volumeIndex } of changes)
     for (let i = 0; i < delta.length; i += 4)
       for (let pixel = delta[i]; pixel < delta[i] + delta[i + 1]; pixel++)
-        pixels[at++] = volumeIndex(pixel) * 64 + delta[i + 2] * 8 + delta[i + 3];
+        pixels[at++] = volumeIndex(pixel) * 4096 + delta[i + 2] * 64 + delta[i + 3];
   pixels.sort();
   const joined: number[] = [];
   for (const packed of pixels) {
-    const values = packed % 64;
-    appendPixel(joined, (packed - values) / 64, values >> 3, values & 7);
+    const values = packed % 4096;
+    appendPixel(joined, (packed - values) / 4096, values >> 6, values & 63);
   }
   return joined;
 }

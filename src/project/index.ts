@@ -1,6 +1,7 @@
 /** The annotator's work on disk. Node only; the page imports the files alone that are pure. */
 export { parseAction } from "./action-schema.ts";
 export * from "./annotation.ts";
+export * from "./box.ts";
 export * from "./dicom-folder.ts";
 export * from "./doubt.ts";
 export * from "./errors.ts";

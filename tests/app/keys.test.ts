@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { ACTIONS, actions, chordOf, tooltipOf } from "../../src/app/keys.ts";
+import { chordOf } from "../../src/app/keyboard.ts";
+import { ACTIONS, actions, tooltipOf } from "../../src/app/keys.ts";
 
 const plain = { ctrlKey: false, metaKey: false, altKey: false, shiftKey: false };
 

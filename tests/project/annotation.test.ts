@@ -205,6 +205,6 @@ test("a change that does not fit is refused as a whole and leaves every pixel as
 
 test("the sessions of these tests hold every kind of action", () => {
   const kinds = new Set(session(1, 60).actions.map(({ kind }) => kind));
-  expect([...kinds].sort()).toEqual(["brush", "erase", "redo", "scribble", "take", "undo"]);
+  expect([...kinds].sort()).toEqual(["box", "brush", "erase", "redo", "scribble", "take", "undo"]);
   expect(nextAction(emptyHistory(GRID), Rng.seeded(1).at(0), 0)).toEqual(session(1, 1).actions[0]);
 });

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encode } from "fast-png";
 import { onTestFinished } from "vitest";
-import { emptyPartial, Rng, type Stroke } from "../../src/core/index.ts";
+import { type Box, emptyPartial, type Grid, Rng, type Stroke } from "../../src/core/index.ts";
 import {
   type Action,
   annotationOf,
+  boxDelta,
   emptyHistory,
   FIRST,
   type History,
@@ -29,11 +30,21 @@ export function randomStroke(rng: Rng): Stroke {
   return { points: Array.from({ length: 1 + rng.below(4) }, point), width: 1 + rng.below(9) };
 }
 
-/** What a person might do next: strokes, candidates, undo and redo. */
+/** Somewhere on the grid, of 2 x 2 pixels at least. */
+export function randomBox(rng: Rng, grid: Grid): Box {
+  const [x, y] = [rng.below(grid.width - 1), rng.below(grid.height - 1)];
+  return { x, y, width: 2 + rng.below(grid.width - x - 1), height: 2 + rng.below(grid.height - y - 1) };
+}
+
+/** What a person might do next: strokes, boxes, candidates, undo and redo. */
 export function nextAction(history: History, rng: Rng, at: number, label = FIRST): Action {
-  const annotation = annotationOf(history, label);
-  const kind = (["scribble", "brush", "erase", "take", "take", "undo", "redo"] as const)[rng.below(7)];
+  const kind = (["scribble", "brush", "erase", "box", "take", "take", "undo", "redo"] as const)[rng.below(8)];
   if (kind === "undo" || kind === "redo") return { kind, at };
+  const annotation = annotationOf(history, label);
+  if (kind === "box") {
+    const box = randomBox(rng, GRID);
+    return { kind, box, ...named(label), delta: boxDelta(annotation, box), at };
+  }
   if (kind === "take") {
     const candidate = emptyPartial({ width: 12, height: 12 });
     candidate.partialness.forEach((_, i) => {
