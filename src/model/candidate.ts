@@ -47,6 +47,9 @@ export interface ProposeOptions {
   readonly features?: ImageFeatures;
 }
 
+/** What of it says how likely pixels are inside. */
+export type ProbabilityOptions = Pick<ProposeOptions, "rng" | "byHand" | "features">;
+
 /** Features of a whole image: [F, 64, 64], its longer side along all cells. */
 export type ImageFeatures = Float32Array;
 

@@ -90,6 +90,7 @@ describe("what the proposer is asked", () => {
       name: "listener",
       answers: 1,
       usesFeatures: true,
+      probabilities: null,
       encode: async (image) => Float32Array.of(image.width, image.height),
       propose: async (image, partial, options) => {
         questions.push({ image, partial, options });
