@@ -122,7 +122,7 @@ describe("probabilities of an annotated series", () => {
     // What one label has by hand is outside of the other for certain.
     expect(new Set(at(frames[1], [38, 10, 6, 15]))).toEqual(new Set([0]));
     expect(new Set(at(frames[3], [38, 10, 6, 15]))).toEqual(new Set([255]));
-    for (const frame of frames) expect(new Set(frame).size).toBeGreaterThan(20);
+    for (const frame of frames) expect(new Set(frame).size).toBeGreaterThan(4);
 
     if (PYTHON)
       expect(JSON.parse(runOn(bytes, PYTHON, `${fixtures}/read.py`).out).frames.flat(2)).toEqual(

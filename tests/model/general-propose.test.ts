@@ -250,10 +250,12 @@ test.each([
   [16, 16],
   [1, 40],
   [700, 500],
-])("every pixel of an image of %d x %d has a probability, with a closer look and without", async (width, height) => {
+])("every pixel of an image of %d x %d has a probability", async (width, height) => {
   const image = imageOf({ width, height }, 255, (x, y, rng) => (x < width / 2 ? 50 : 150) + (y % 7) + rng.below(10));
   const partial = marksOn(image, (x, y) => (x === width >> 1 && y === height >> 1 ? "inside" : null));
   const likely = await plain.probabilities!(image, partial, { rng: Rng.seeded(1) });
   expect(likely.length).toBe(width * height);
-  expect(likely.every((probability) => probability > 0 && probability < 1 + 1e-6)).toBe(true);
+  // Not a number fails both comparisons.
+  expect(likely.find((probability) => !(probability >= 0 && probability < 1 + 1e-6))).toBe(undefined);
+  expect(likely.filter((probability) => probability > 0).length).toBeGreaterThan(0.9 * likely.length);
 });
