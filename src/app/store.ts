@@ -4,7 +4,7 @@
  */
 import { batch, createSignal } from "solid-js";
 import type { Stroke } from "../core/index.ts";
-import { grayScaleOf, planesOf, previewNifti, sliceImage } from "../image/index.ts";
+import { framePreview, grayScaleOf, planesOf, previewNifti, sliceImage, zipPreview } from "../image/index.ts";
 import { type Action, type Change, labelOf, type Mark, named, strokeDelta } from "../project/annotation.ts";
 import { type Api, ApiError, type ImageList, type Session } from "./api.ts";
 import type { Asker } from "./asker.ts";
@@ -31,6 +31,7 @@ import type { FileToRead, ModelFacts } from "./worker-messages.ts";
 const STAYED = 2000;
 /** Single files of which a first picture is looked for. */
 const NIFTI_NAME = /\.nii(\.gz)?$/i;
+const ARCHIVE_NAME = /\.zip$/i;
 /** A page that may only look asks so often whether it may write, milliseconds. */
 const LOOK_AGAIN = 2500;
 
@@ -139,9 +140,9 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       const before = sync;
       sync = null;
       await before?.close();
-      const { files, part } = await api.files(id);
-      // Before the rest is asked for, which would hold it up.
-      await preview(id, name, files, mine);
+      const { files, part, parts } = await api.files(id);
+      // Before the rest is asked for, which would hold it up. Of several images in one file it may be another one's.
+      if (parts === 1 || files.length > 1) await preview(id, name, files, mine);
       if (mine !== opening) return;
       const [session, file] = await Promise.all([
         api.session(id),
@@ -180,17 +181,20 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     });
   }
 
-  /** Of a NIfTI volume, or the middle file of a series; null where there is nothing that is soon to be had. */
+  /** Of a NIfTI volume, or of a series the middle file or first frame; null where there is nothing that is soon to be had. */
   async function firstSlice(id: string, name: string, files: FileToRead["files"]) {
-    if (files.length === 1) {
-      if (!NIFTI_NAME.test(files[0].name)) return null;
-      const volume = await previewNifti((start, end) => api.part(id, start, end), name);
+    const partOf = (start: number, end: number) => api.part(id, start, end);
+    if (files.length === 1 && NIFTI_NAME.test(files[0].name)) {
+      const volume = await previewNifti(partOf, name);
       return volume && { volume, scale: grayScaleOf(volume) };
     }
     const middle = files.length >> 1;
-    const start = files.slice(0, middle).reduce((sum, { size }) => sum + size, 0);
-    const bytes = await api.part(id, start, start + files[middle].size);
-    const file = await reader.read({ name, files: [files[middle]], part: 0, bytes });
+    const { size, name: base } = files[middle];
+    const start = files.slice(0, middle).reduce((sum, file) => sum + file.size, 0);
+    const cutOut = ARCHIVE_NAME.test(base) ? zipPreview : framePreview;
+    const bytes = await (files.length === 1 ? cutOut(partOf, size, name) : partOf(start, start + size));
+    if (!bytes) return null;
+    const file = await reader.read({ name, files: [{ name: base, size: bytes.length }], part: 0, bytes });
     return file?.kind === "volume" ? file : null;
   }
 

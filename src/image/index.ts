@@ -10,6 +10,7 @@ export {
   looksLikeDicom,
   type NamedFile,
 } from "./dicom.ts";
+export { framePreview, type ReadPart, zipPreview } from "./dicom-preview.ts";
 export {
   type DicomSegFile,
   type DicomSegIds,

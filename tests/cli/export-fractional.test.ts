@@ -4,7 +4,7 @@ import { join } from "node:path";
 import dicomParser from "dicom-parser";
 import { describe, expect, test } from "vitest";
 import type { LabelMap } from "../../src/image/index.ts";
-import { type Action, findSeries, type ImageFiles, ImageWork } from "../../src/project/index.ts";
+import { findSeries, type ImageFiles, ImageWork } from "../../src/project/index.ts";
 import { DCIODVFY, fixtures, PYTHON, runOn, sourceSlice } from "../image/seg-source.ts";
 import { folder } from "../project/made.ts";
 import { runHere } from "./in-process.ts";
@@ -54,13 +54,12 @@ async function annotate(files: ImageFiles): Promise<LabelMap> {
   const work = await ImageWork.open(files);
   await work.changeLabel({ name: "Bar", color: "#56b4e9" });
   const stroke = { points: [[0, 0]], width: 1 };
-  const drawn = (k: number, area: readonly number[], value: number, label?: number): Action =>
-    ({
-      ...{ kind: "scribble", mark: value === HAND_INSIDE ? "inside" : "outside", stroke, slice: { axis: 2, index: k } },
-      ...(label && { label }),
-      ...{ delta: rectangle(k, area, value), at: 1 },
-    }) as Action;
-  const taken = (k: number): Action => ({
+  const drawn = (k: number, area: readonly number[], value: number, label?: number) => ({
+    ...{ kind: "scribble", mark: value === HAND_INSIDE ? "inside" : "outside", stroke, slice: { axis: 2, index: k } },
+    ...(label && { label }),
+    ...{ delta: rectangle(k, area, value), at: 1 },
+  });
+  const taken = (k: number) => ({
     ...{ kind: "take", slice: { axis: 2, index: k }, at: 1 },
     candidate: { model: "small", seed: 1, place: 1, offered: 4, support: 0.5 },
     delta: rectangle(k, [8, 20, 14, 5], TAKEN_INSIDE),
