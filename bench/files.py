@@ -1,9 +1,10 @@
 """The peer of `npm run bench -- files`, and the maker of its files: pydicom, nibabel and gdcmconv.
 
-  files.py make FOLDER     a series of 300 slices of 512 x 512, 12 of 16 bits: FOLDER/plain, FOLDER/lossless (JPEG Lossless), FOLDER/volume.nii.gz
+  files.py make FOLDER     a series of 300 slices of 512 x 512, 12 of 16 bits: FOLDER/plain, FOLDER/lossless (JPEG Lossless), FOLDER/volume.nii.gz,
+                           FOLDER/series.zip (packed) and FOLDER/frames.dcm (multi-frame)
   files.py read PATH       opens a folder or a NIfTI file; prints seconds to the first image and to all, and the peak memory, as JSON
 """
-import glob, json, os, resource, subprocess, sys, time
+import glob, json, os, resource, subprocess, sys, time, zipfile
 
 import numpy as np
 
@@ -47,6 +48,11 @@ def make(folder):
         subprocess.run(["gdcmconv", "--jpeg", os.path.join(plain, name), os.path.join(lossless, name)], check=True)
     image = nibabel.Nifti1Image(volume.transpose(2, 1, 0), np.diag([-0.7, -0.7, 1.25, 1]))
     nibabel.save(image, os.path.join(folder, "volume.nii.gz"))
+    with zipfile.ZipFile(os.path.join(folder, "series.zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(os.listdir(plain)):
+            archive.write(os.path.join(plain, name), f"series/{name}")
+    ds.NumberOfFrames, ds.PixelData = SLICES, volume.tobytes()
+    ds.save_as(os.path.join(folder, "frames.dcm"), write_like_original=False)
 
 
 def read(path):

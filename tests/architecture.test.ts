@@ -106,16 +106,16 @@ const PUBLIC: Readonly<Record<string, string>> = {
     largestComponent masksBetween requireSameGrid visitStroke`,
   "./image": `
     Affine CT_WINDOWS CaseEncoder CocoImage DatasetCase DecodedSeg DicomCode DicomListing DicomSegCode DicomSegError
-    DicomSegFile DicomSegIds DicomSegInput DicomSegment DicomSeries DicomSlice DicomStudy FileKind GrayScale
+    DicomSegFile DicomSegIds DicomSegInput DicomSegment DicomSeries DicomSlice DicomStudy FileKind FractionalFrame GrayScale
     ImageFormatCode ImageFormatDetails ImageFormatError IntensityWindow Label LabelMap ListedSeries LoadedMask
     MaskTarget NamedFile NiftiFile Nrrd Opened OpenedGrid Orientation Origin OutputFile PACKED_START_BYTES PIXEL_LIMIT
-    PLANE_NAMES PNG_CASES Picture PixelValues Plane PlaneName START_BYTES SeriesPlaces SliceSteps Volume Voxel
+    PLANE_NAMES PNG_CASES Picture PixelValues Plane PlaneName ReadPart START_BYTES SeriesPlaces SliceSteps Volume Voxel
     VoxelAxis VoxelData agreedLabels bidsCases bidsDerivative bidsIndex channelsOf checkAnyStart checkStart colorOf decodeAny
     decodeDicom decodeDicomSeg decodeFiles decodeImage decodeJpeg decodeNifti decodeNrrd decodeTiff decodeValues
     encodeCoco encodeDcmqiMetadata encodeDicomSeg encodeImagePng encodeLabels encodeMaskPng encodeNiftiImage
-    encodeNiftiLabels encodePicture encodeSegNrrd endingOf grayScaleOf gridOf isGzip labelMapOf listDicom
+    encodeNiftiLabels encodePicture encodeSegNrrd endingOf fractionOf fractionalFrames framePreview grayScaleOf gridOf isGzip labelMapOf listDicom
     looksLikeDicom looksLikeDicomSeg nameFormat niftiHeaderOf niftiSize nnunetCases nnunetDataset nnunetIndex orientationOf
-    pixelOf planesOf previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf`,
+    pixelOf planesOf previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf zipPreview`,
   "./synth": `
     DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround brushIn changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap sureOf unionOf`,
@@ -129,7 +129,7 @@ const PUBLIC: Readonly<Record<string, string>> = {
     upsampleBilinear upsampleNearest wrapSession`,
   "./model": `
     Candidate CellProbabilities Decoded ENCODER_CHANNELS FEATURE_CELLS GeneralNetworks GeneralShape ImageFeatures ImageMaps LATENT_SIZE
-    LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE PLANES PROJECTION Posterior ProposeOptions Proposer REGION_CELLS RegionPrompt
+    LossWeights MODEL_FILES Model ModelCard NamedTensor PAPER_SIZE PLANES PROJECTION Posterior ProbabilityOptions ProposeOptions Proposer REGION_CELLS RegionPrompt
     WeightsError Window boxOf candidatesOnnx compare constrain createProposer decodeRegion decoder describeGeneralLoss
     describePaperDecoder describePaperLoss diceLoss divergenceFromPrior drawFromPrior encoder encoderChannels generalShape imageMaps
     loadNetworks marksByHand modelCard namedTensors paperDecoderOnnx paperParameters parseModel partialLoss

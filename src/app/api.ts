@@ -26,6 +26,7 @@ const imageList = z.object({
 
 const fileList = z.object({
   part: z.number(),
+  parts: z.number(),
   files: z.array(z.object({ name: z.string(), size: z.number() })),
 });
 
@@ -75,7 +76,7 @@ export class Api {
     return this.json("GET", "/api/images", imageList);
   }
 
-  /** The image's files, and which of the images in them it is. */
+  /** The image's files, and which of how many images in them it is. */
   files(id: string): Promise<z.infer<typeof fileList>> {
     return this.json("GET", `${pathOf(id)}/files`, fileList);
   }

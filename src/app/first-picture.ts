@@ -1,5 +1,5 @@
 /** One slice of a volume to look at while the rest of it is on its way. */
-import { grayScaleOf, planesOf, previewNifti, sliceImage } from "../image/index.ts";
+import { framePreview, grayScaleOf, planesOf, previewNifti, sliceImage, zipPreview } from "../image/index.ts";
 import type { Api } from "./api.ts";
 import type { Reader } from "./reader.ts";
 import { type Sheet, sheetOf } from "./sheet.ts";
@@ -9,6 +9,7 @@ import type { FileToRead } from "./worker-messages.ts";
 
 /** Single files of which a first picture is looked for. */
 const NIFTI_NAME = /\.nii(\.gz)?$/i;
+const ARCHIVE_NAME = /\.zip$/i;
 
 export interface FirstPicture {
   readonly sheet: Sheet;
@@ -34,20 +35,23 @@ export async function firstPictureOf(
   return { sheet: sheetOf(slice, empty, { aspect: plane.aspect }), window: volumePresets(volume, scale).first };
 }
 
-/** Of a NIfTI volume the start, of a series the middle file. */
+/** Of a NIfTI volume the start, of a series the middle file or the first frame. */
 async function firstSlice(
   api: Api,
   reader: Reader,
   { id, name, files }: { readonly id: string; readonly name: string; readonly files: FileToRead["files"] },
 ) {
-  if (files.length === 1) {
-    if (!NIFTI_NAME.test(files[0].name)) return null;
-    const volume = await previewNifti((start, end) => api.part(id, start, end), name);
+  const partOf = (start: number, end: number) => api.part(id, start, end);
+  if (files.length === 1 && NIFTI_NAME.test(files[0].name)) {
+    const volume = await previewNifti(partOf, name);
     return volume && { volume, scale: grayScaleOf(volume) };
   }
   const middle = files.length >> 1;
-  const start = files.slice(0, middle).reduce((sum, { size }) => sum + size, 0);
-  const bytes = await api.part(id, start, start + files[middle].size);
-  const file = await reader.read({ name, files: [files[middle]], part: 0, bytes });
+  const { size, name: base } = files[middle];
+  const start = files.slice(0, middle).reduce((sum, file) => sum + file.size, 0);
+  const cutOut = ARCHIVE_NAME.test(base) ? zipPreview : framePreview;
+  const bytes = await (files.length === 1 ? cutOut(partOf, size, name) : partOf(start, start + size));
+  if (!bytes) return null;
+  const file = await reader.read({ name, files: [{ name: base, size: bytes.length }], part: 0, bytes });
   return file?.kind === "volume" ? file : null;
 }

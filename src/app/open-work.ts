@@ -79,9 +79,9 @@ export function createOpenWork({ api, reader, settings, page, setPage, setLook, 
     });
     try {
       await closeSaving();
-      const { files, part } = await api.files(id);
-      // Before the rest is asked for, which would hold it up.
-      const first = await firstPictureOf(api, reader, { id, name, files });
+      const { files, part, parts } = await api.files(id);
+      // Before the rest is asked for, which would hold it up. Of several images in one file it may be another one's.
+      const first = parts === 1 || files.length > 1 ? await firstPictureOf(api, reader, { id, name, files }) : null;
       if (mine !== opening) return;
       if (first && page().kind === "opening") preview(name, first);
       const [session, file] = await Promise.all([

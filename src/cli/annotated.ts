@@ -4,11 +4,23 @@ import { basename } from "node:path";
 import { type Image, UsageError } from "../core/index.ts";
 import { onFile } from "../files/index.ts";
 import type { DatasetCase, Label, Volume } from "../image/index.ts";
-import { countActions, filesAt, type ImageFiles, ImageWork, labelsOf, readLabels, stemOf } from "../project/index.ts";
+import {
+  countActions,
+  filesAt,
+  type ImageFiles,
+  ImageWork,
+  labelsOf,
+  type Marked,
+  readLabels,
+  stemOf,
+} from "../project/index.ts";
 import { ImageCollection } from "../server/index.ts";
 
 /** An image or volume, its base name, and its labels. */
-export type Annotated = DatasetCase<Image | Volume>;
+export interface Annotated extends DatasetCase<Image | Volume> {
+  /** What was drawn and taken for each label, by its value; where it was asked for */
+  readonly annotations?: Marked["annotations"];
+}
 
 /** One that is found, and not read yet. */
 export interface Found {
@@ -50,19 +62,22 @@ export async function imagesIn(folder: string): Promise<Pick<Found, "files" | "n
   return images.list().map(({ files, label }) => ({ files, name: basename(label) }));
 }
 
-/** @throws {TendrilError} when the image, or what lies beside it, cannot be read, or it has a label that its project does not list */
-export async function readAnnotated({ files, name, projectLabels }: Found): Promise<Annotated> {
+/**
+ * @param withMarks  with what was drawn and taken, which is another byte a pixel for each label
+ * @throws {TendrilError} when the image, or what lies beside it, cannot be read, or it has a label that its project does not list
+ */
+export async function readAnnotated({ files, name, projectLabels }: Found, withMarks: boolean): Promise<Annotated> {
   const work = await ImageWork.open(files);
   try {
     const opened = await work.read();
     const source = opened.kind === "image" ? opened.image : opened.volume;
-    const labels = await work.labelMap();
+    const { map: labels, annotations } = await work.marked();
     const stray = labels.labels.find(({ value }) => !projectLabels.some((label) => label.value === value));
     if (stray)
       throw new UsageError(
         `${name} has work on label ${stray.value}, which tendril.json does not list. Put it into the list, or open the image in the app and give the label a name.`,
       );
-    return { name, source, labels };
+    return { name, source, labels, ...(withMarks && { annotations }) };
   } finally {
     await work.close();
   }

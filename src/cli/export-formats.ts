@@ -24,6 +24,7 @@ import {
 } from "../image/index.ts";
 import { stemOf } from "../project/index.ts";
 import type { Annotated } from "./annotated.ts";
+import type { Probabilities } from "./export-probabilities.ts";
 import { statistics } from "./export-statistics.ts";
 import { VERSION } from "./version.ts";
 
@@ -34,6 +35,8 @@ export interface ExportSet {
   readonly count: number;
   /** Leave the patient's and the study's fields of a DICOM segmentation empty. */
   readonly removeIdentifiers: boolean;
+  /** For a DICOM segmentation of probabilities; its images come with their annotations. */
+  readonly probabilities?: Probabilities;
   /** For a person: what an export leaves out, and the like. */
   readonly note: (text: string) => void;
 }
@@ -94,7 +97,7 @@ export const FORMATS = {
     },
   },
   "dicom-seg": {
-    help: "NAME_seg.dcm for each DICOM image or series: a DICOM Segmentation (BINARY), and NAME_seg.json for dcmqi's itkimage2segimage",
+    help: "NAME_seg.dcm for each DICOM image or series: a DICOM Segmentation (BINARY, or FRACTIONAL with --fractional), and NAME_seg.json for dcmqi's itkimage2segimage",
     write: each((one, set) => dicomSeg(one, set)),
   },
   csv: {
@@ -104,9 +107,9 @@ export const FORMATS = {
 } as const satisfies Readonly<Record<string, Format>>;
 
 /** A format whose files are each of one image. */
-function each(filesOf: (one: Annotated, set: ExportSet) => OutputFile[]): Format["write"] {
+function each(filesOf: (one: Annotated, set: ExportSet) => OutputFile[] | Promise<OutputFile[]>): Format["write"] {
   return async function* (images, set) {
-    for await (const one of images) yield* filesOf(one, set);
+    for await (const one of images) yield* await filesOf(one, set);
   };
 }
 
@@ -135,7 +138,7 @@ function packedLabels({ data }: LabelMap, volume: Volume): Uint8Array {
   return encodeNiftiLabels(data, volume, true).bytes;
 }
 
-function dicomSeg(one: Annotated, { removeIdentifiers, note }: ExportSet): OutputFile[] {
+async function dicomSeg(one: Annotated, { removeIdentifiers, probabilities, note }: ExportSet): Promise<OutputFile[]> {
   const { name, source, labels } = one;
   if (!isVolume(one) || one.source.origin.kind !== "dicom")
     throw new UsageError(
@@ -145,7 +148,8 @@ function dicomSeg(one: Annotated, { removeIdentifiers, note }: ExportSet): Outpu
   const ids = { uuid: () => crypto.randomUUID(), at: new Date() };
   try {
     const content = { volume: one.source, labels: labels.data, segments };
-    const { bytes, removed } = encodeDicomSeg({ ...content, ids, software: SOFTWARE, removeIdentifiers });
+    const likely = await probabilities?.of(one, content);
+    const { bytes, removed } = encodeDicomSeg({ ...content, ...likely, ids, software: SOFTWARE, removeIdentifiers });
     if (removed.length > 0) note(`${name}: left empty in the segmentation: ${removed.join(", ")}.`);
     const metadata = new TextEncoder().encode(encodeDcmqiMetadata(segments, SOFTWARE));
     return [

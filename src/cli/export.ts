@@ -1,25 +1,26 @@
 /** `tendril export PATHS... --format FORMAT -o FOLDER` */
 import { basename, resolve } from "node:path";
-import { Bar } from "cli-progress";
 import { Command, Option } from "commander";
 import { UsageError } from "../core/index.ts";
 import { type Files, fillFolder, publishFolder } from "../files/index.ts";
 import { agreedLabels } from "../image/index.ts";
 import { type Annotated, type Found, findAnnotated, readAnnotated } from "./annotated.ts";
 import { FORMATS } from "./export-formats.ts";
+import { openProbabilities } from "./export-probabilities.ts";
+import { wholeNumber } from "./options.ts";
+import { SlowBar } from "./slow-bar.ts";
 
 /** nnU-Net finds its data sets by such names. */
 const NNUNET_FOLDER = /^Dataset\d{3}_.+$/;
-/** Milliseconds; what is done sooner needs no bar. */
-const QUICK = 1000;
-/** Milliseconds between two lines where there is no terminal. */
-const LINE_EVERY = 10_000;
 
 interface Options {
   readonly format: keyof typeof FORMATS;
   readonly output: string;
   readonly force: boolean;
   readonly fractional: boolean;
+  readonly model?: string;
+  readonly features: boolean;
+  readonly seed?: number;
   readonly removeIdentifiers: boolean;
   readonly json: boolean;
 }
@@ -42,7 +43,21 @@ export function exportCommand(): Command {
       "dicom-seg: leave the patient's and the study's names, numbers and dates empty",
       false,
     )
-    .option("--fractional", "dicom-seg: probabilities (FRACTIONAL) instead of a mask, where there are any", false)
+    .option(
+      "--fractional",
+      "dicom-seg: how likely each pixel is inside (FRACTIONAL), as a model says of the same marks; cut at a half it is the mask",
+      false,
+    )
+    .option(
+      "--model <folder>",
+      "with --fractional: a general model's folder, or the name of a shipped one (default: general)",
+    )
+    .option("--no-features", "with --fractional: go without features of the image, which take a second or more a slice")
+    .option(
+      "--seed <number>",
+      "with --fractional: the same seed gives the same probabilities (default: 1)",
+      wholeNumber(0),
+    )
     .option("--json", "print the format, the number of images and the files as JSON instead of the folder", false)
     .addHelpText(
       "after",
@@ -52,10 +67,7 @@ export function exportCommand(): Command {
       requireFitting(options);
       const { format, output, force, removeIdentifiers, json } = options;
       const found = await findAnnotated(paths);
-      if (options.fractional)
-        throw new UsageError(
-          `The journal of ${found[0].name} holds no probabilities: what was drawn or taken is inside or not. Leave out --fractional.`,
-        );
+      const probabilities = options.fractional ? await openProbabilities(options) : undefined;
       const written: string[] = [];
       const notes: string[] = [];
       const set = {
@@ -64,22 +76,24 @@ export function exportCommand(): Command {
           count: found.length,
           removeIdentifiers,
         },
+        ...(probabilities && { probabilities }),
         note: (text: string) => void notes.push(text),
       };
       const files: Files = (async function* () {
-        for await (const { path, bytes } of FORMATS[format].write(oneByOne(found), set)) {
+        for await (const { path, bytes } of FORMATS[format].write(oneByOne(found, options.fractional), set)) {
           written.push(path);
           yield [path, bytes] as const;
         }
       })();
-      await (force ? fillFolder(output, files) : publishFolder(output, files));
+      await (force ? fillFolder(output, files) : publishFolder(output, files)).finally(probabilities?.close);
       for (const note of notes) console.error(note);
       console.log(json ? JSON.stringify({ format, images: found.length, files: written }) : output);
     });
 }
 
 /** @throws {UsageError} */
-function requireFitting({ format, output, fractional, removeIdentifiers }: Options): void {
+function requireFitting(options: Options): void {
+  const { format, output, fractional, removeIdentifiers, model, seed, features } = options;
   if (format === "nnunet" && !NNUNET_FOLDER.test(basename(resolve(output))))
     throw new UsageError(
       `nnU-Net needs a folder called DatasetNNN_NAME, such as Dataset501_Liver; ${basename(output)} is not.`,
@@ -88,30 +102,21 @@ function requireFitting({ format, output, fractional, removeIdentifiers }: Optio
     throw new UsageError(
       `--${fractional ? "fractional" : "remove-identifiers"} is for dicom-seg; ${format} has no probabilities and no identifiers.`,
     );
+  if (!fractional && (model !== undefined || seed !== undefined || !features))
+    throw new UsageError("--model, --seed and --no-features are for the probabilities of --fractional.");
 }
 
-/** Reads one after the other, so that one volume is in memory at a time; with a bar where that takes long. */
-async function* oneByOne(found: readonly Found[]): AsyncGenerator<Annotated> {
-  const bar = new Bar({
-    format: "{bar} {value}/{total}  {name}",
-    hideCursor: true,
-    noTTYOutput: true,
-    notTTYSchedule: LINE_EVERY,
-  });
-  const started = performance.now();
-  let isShown = false;
+/** Reads one after the other, so that one volume is in memory at a time. */
+async function* oneByOne(found: readonly Found[], isFractional: boolean): AsyncGenerator<Annotated> {
+  // Probabilities take far longer than reading, and have a bar of their own.
+  const bar = isFractional ? null : new SlowBar();
   try {
     for (const [i, one] of found.entries()) {
-      const name = { name: one.name };
-      if (isShown) bar.update(i, name);
-      else if (performance.now() - started > QUICK) {
-        bar.start(found.length, i, name);
-        isShown = true;
-      }
-      yield await readAnnotated(one);
+      bar?.at(i, found.length, one.name);
+      yield await readAnnotated(one, isFractional);
     }
-    if (isShown) bar.update(found.length, { name: "" });
+    bar?.at(found.length, found.length, "");
   } finally {
-    if (isShown) bar.stop();
+    bar?.stop();
   }
 }

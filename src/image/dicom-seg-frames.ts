@@ -11,11 +11,8 @@ export interface SegContent {
   readonly labels: Uint8Array | Uint16Array;
   /** Become segments 1, 2, ... in this order; every value of the map but 0 is one of theirs. */
   readonly segments: readonly DicomSegment[];
-  /**
-   * By value, [k, j, i], each in [0, 1]. When given, the segmentation is FRACTIONAL, with 255 for 1; a segment without
-   * probabilities is certain where its value is.
-   */
-  readonly probabilities?: ReadonlyMap<number, Float32Array>;
+  /** When given, the segmentation is FRACTIONAL: the pixels of `fractionalFrames`, filled. */
+  readonly fractions?: Uint8Array;
 }
 
 /** A frame to write: which segment (from 0), on which slice of the volume. */
@@ -24,24 +21,18 @@ export interface SegFrame {
   readonly slice: number;
 }
 
-export const MAXIMUM_FRACTION = 255;
 /** The longest even length of an element's value. */
 const ELEMENT_BYTES = 0xfffffffe;
 
 /** @throws {DicomSegError} bad-segments */
-export function requireFit({ volume, labels, segments, probabilities }: SegContent): void {
+export function requireFit({ volume, labels, segments }: SegContent): void {
   const refuse = (what: string) => new DicomSegError("bad-segments", what);
   const voxels = volume.size[0] * volume.size[1] * volume.size[2];
-  const size = `the volume ${volume.size.join(" x ")}, which is ${voxels}`;
   const known = new Set([0, ...segments.map(({ value }) => value)]);
-  if (labels.length !== voxels) throw refuse(`The label map has ${labels.length} values and ${size}.`);
-  for (const [value, data] of probabilities ?? []) {
-    if (!known.has(value)) throw refuse(`There are probabilities of value ${value}, and no segment has it.`);
-    if (data.length !== voxels) throw refuse(`There are ${data.length} probabilities of value ${value} and ${size}.`);
-    // Not a number fails both comparisons.
-    const wrong = data.find((probability) => !(probability >= 0 && probability <= 1));
-    if (wrong !== undefined) throw refuse(`A probability of value ${value} is ${wrong}; it must be in [0, 1].`);
-  }
+  if (labels.length !== voxels)
+    throw refuse(
+      `The label map has ${labels.length} values and the volume ${volume.size.join(" x ")}, which is ${voxels}.`,
+    );
   // A table, as a volume has 100 million voxels.
   const isKnown = new Uint8Array(VALUE_LIMIT + 1);
   for (const value of known) isKnown[value] = 1;
@@ -51,18 +42,12 @@ export function requireFit({ volume, labels, segments, probabilities }: SegConte
 }
 
 /** Segment by segment, slices in `order`, those with a voxel in them. */
-export function framesOf(
-  { volume, labels, segments, probabilities }: SegContent,
-  order: readonly number[],
-): SegFrame[] {
+export function framesOf({ volume, labels, segments }: SegContent, order: readonly number[]): SegFrame[] {
   const area = volume.size[0] * volume.size[1];
   const present = order.map((k) => valuesOf(labels.subarray(k * area, (k + 1) * area)));
-  return segments.flatMap(({ value }, segment) => {
-    const likely = probabilities?.get(value);
-    const isShown = (k: number, at: number) =>
-      likely ? likely.subarray(k * area, (k + 1) * area).some((p) => fraction(p) > 0) : present[at].has(value);
-    return order.flatMap((k, at) => (isShown(k, at) ? [{ segment, slice: k }] : []));
-  });
+  return segments.flatMap(({ value }, segment) =>
+    order.flatMap((slice, at) => (present[at].has(value) ? [{ segment, slice }] : [])),
+  );
 }
 
 function valuesOf(slice: Uint8Array | Uint16Array): Set<number> {
@@ -89,28 +74,8 @@ export function bitsOf({ volume, labels, segments }: SegContent, frames: readonl
   return bits;
 }
 
-/** One byte a voxel, 255 for a probability of 1. */
-export function fractionsOf(
-  { volume, labels, segments, probabilities }: SegContent,
-  frames: readonly SegFrame[],
-): Uint8Array {
-  const area = volume.size[0] * volume.size[1];
-  const fractions = roomFor(frames.length * area);
-  frames.forEach(({ segment, slice }, f) => {
-    const { value } = segments[segment];
-    const likely = probabilities?.get(value);
-    for (let p = 0, at = slice * area; p < area; p++, at++)
-      fractions[f * area + p] = fraction(likely ? likely[at] : Number(labels[at] === value));
-  });
-  return fractions;
-}
-
-function fraction(probability: number): number {
-  return Math.round(probability * MAXIMUM_FRACTION);
-}
-
-/** Of even length, as every DICOM value. */
-function roomFor(bytes: number): Uint8Array {
+/** Of even length, as every DICOM value. @throws {DicomSegError} too-large */
+export function roomFor(bytes: number): Uint8Array {
   if (bytes > ELEMENT_BYTES)
     throw new DicomSegError(
       "too-large",

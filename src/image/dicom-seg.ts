@@ -1,19 +1,12 @@
 /**
  * A label map on a DICOM series to one DICOM Segmentation object (PS3.3, A.51), which archives and viewers file and show with its images.
  *
- * BINARY, one bit a voxel, unless probabilities are asked for. Frames are sorted by segment, then by position along the normal of the
+ * BINARY, one bit a voxel, or FRACTIONAL, one byte, where probabilities are given. Frames are sorted by segment, then by position along the normal of the
  * slices; frames without a voxel are left out. Where each frame lies, and on which image, comes from the source instances themselves.
  */
 import { SEGMENTATION_CLASS, TAGS } from "./dicom-seg-dictionary.ts";
-import {
-  bitsOf,
-  fractionsOf,
-  framesOf,
-  MAXIMUM_FRACTION,
-  requireFit,
-  type SegContent,
-  type SegFrame,
-} from "./dicom-seg-frames.ts";
+import { type FractionalFrame, framesToFill, MAXIMUM_FRACTION, requireFractions } from "./dicom-seg-fractions.ts";
+import { bitsOf, framesOf, requireFit, type SegContent, type SegFrame } from "./dicom-seg-frames.ts";
 import { type CopiedKeyword, identityOf } from "./dicom-seg-identity.ts";
 import { cleanText, codeAttributes, requireSegments, segmentAttributes } from "./dicom-seg-segment.ts";
 import { DicomSegError, type SegSource, type SourceFrame, slicesInOrder, sourceOf } from "./dicom-seg-source.ts";
@@ -23,6 +16,8 @@ export interface DicomSegInput extends SegContent {
   readonly ids: DicomSegIds;
   /** What made the segments together with the annotator: "Tendril", "0.1.0" */
   readonly software: { readonly name: string; readonly version: string };
+  /** What says how likely a voxel is inside, as "general-3f9a01c2" (default: the software) */
+  readonly algorithm?: string;
   /** Leaves name, number, birth date and the like of the patient and the study empty. UIDs stay: they tie the masks to the images. */
   readonly removeIdentifiers?: boolean;
 }
@@ -45,20 +40,25 @@ const SEGMENTATION = { value: "113076", scheme: "DCM", meaning: "Segmentation" }
 const SOURCE_IMAGE = { value: "121322", scheme: "DCM", meaning: "Source image for image processing operation" };
 
 /**
+ * The frames that a segmentation will have, for probabilities to be filled in; `fractions` holds the pixels of all of them.
+ *
+ * @throws {DicomSegError | ImageFormatError} as `encodeDicomSeg`
+ */
+export function fractionalFrames(content: SegContent): {
+  readonly fractions: Uint8Array;
+  readonly frames: readonly FractionalFrame[];
+} {
+  return framesToFill(content, planned(content).frames);
+}
+
+/**
  * @throws {DicomSegError}     when the source cannot be named or has no geometry, or labels and segments do not fit it
  * @throws {ImageFormatError}  when a file of the source is damaged
  */
 export function encodeDicomSeg(input: DicomSegInput): DicomSegFile {
-  const { volume, segments, probabilities, ids, software, removeIdentifiers = false } = input;
-  requireSegments(segments);
-  requireFit(input);
-  const source = sourceOf(volume);
-  const frames = framesOf(input, slicesInOrder(source));
-  if (frames.length === 0)
-    throw new DicomSegError(
-      "nothing-segmented",
-      "No voxel is labelled yet, and a DICOM segmentation cannot be empty. Draw first.",
-    );
+  const { segments, fractions, ids, software, algorithm = software.name, removeIdentifiers = false } = input;
+  const { source, frames } = planned(input);
+  if (fractions) requireFractions(input, fractions, frames);
   const uid = () => uidOf(ids.uuid());
   const [series, instance, dimensions] = [uid(), uid(), uid()];
   const { attributes: identity, removed } = identityOf(source.head, removeIdentifiers);
@@ -102,7 +102,7 @@ export function encodeDicomSeg(input: DicomSegInput): DicomSegFile {
     Columns: source.columns,
     PixelRepresentation: 0,
     LossyImageCompression: "00",
-    ...(probabilities
+    ...(fractions
       ? {
           BitsAllocated: 8,
           BitsStored: 8,
@@ -113,7 +113,7 @@ export function encodeDicomSeg(input: DicomSegInput): DicomSegFile {
           SegmentsOverlap: "UNDEFINED",
         }
       : { BitsAllocated: 1, BitsStored: 1, HighBit: 0, SegmentationType: "BINARY", SegmentsOverlap: "NO" }),
-    SegmentSequence: segments.map((segment, i) => segmentAttributes(segment, i + 1, software.name, uid())),
+    SegmentSequence: segments.map((segment, i) => segmentAttributes(segment, i + 1, algorithm, uid())),
     // Common Instance Reference
     ReferencedSeriesSequence: [
       { ReferencedInstanceSequence: instancesOf(source.frames), SeriesInstanceUID: source.seriesUid },
@@ -149,9 +149,21 @@ export function encodeDicomSeg(input: DicomSegInput): DicomSegFile {
       },
     ],
     PerFrameFunctionalGroupsSequence: frameGroups(frames, source),
-    PixelData: probabilities ? fractionsOf(input, frames) : bitsOf(input, frames),
+    PixelData: fractions ?? bitsOf(input, frames),
   };
   return { bytes: encodeDicomFile(attributes, SEGMENTATION_CLASS, instance), removed };
+}
+
+function planned(content: SegContent): { source: SegSource; frames: SegFrame[] } {
+  requireSegments(content.segments);
+  requireFit(content);
+  const source = sourceOf(content.volume);
+  const frames = framesOf(content, slicesInOrder(source));
+  if (frames.length > 0) return { source, frames };
+  throw new DicomSegError(
+    "nothing-segmented",
+    "No voxel is labelled yet, and a DICOM segmentation cannot be empty. Draw first.",
+  );
 }
 
 /** Each instance once, however many of its frames are slices. */

@@ -67,6 +67,10 @@ export interface DicomListing {
 /** Names in archives and folders that are no files of the study. */
 const NOT_FILES = /(^|\/)(__MACOSX\/|\._|\.DS_Store$|Thumbs\.db$|desktop\.ini$)/i;
 
+export function isStudyFile(name: string): boolean {
+  return !NOT_FILES.test(name.replaceAll("\\", "/"));
+}
+
 /** Every series in the files, by their headers alone. */
 export function listDicom(files: readonly NamedFile[]): DicomListing {
   const refused: ImageFormatError[] = [];
@@ -86,11 +90,11 @@ export function listDicom(files: readonly NamedFile[]): DicomListing {
       for (const instance of attempt(() => readInstance(scanDicom(plain(file), baseName(name)))))
         instances.set(instance, given);
     };
-    if (NOT_FILES.test(given.replaceAll("\\", "/"))) continue;
+    if (!isStudyFile(given)) continue;
     if (!isZip(bytes)) add(given, bytes);
     else
       for (const entry of attempt(() => readZip(bytes, baseName(given))).flat())
-        if (!NOT_FILES.test(entry.name)) for (const file of attempt(() => unpacked(entry))) add(entry.name, file);
+        if (isStudyFile(entry.name)) for (const file of attempt(() => unpacked(entry))) add(entry.name, file);
   }
   const series = stacksOf([...instances.keys()]).map((stack) => listed(stack, instances));
   return { series: series.sort((a, b) => voxels(b) - voxels(a)), refused };

@@ -10,8 +10,16 @@ export {
   looksLikeDicom,
   type NamedFile,
 } from "./dicom.ts";
-export { type DicomSegFile, type DicomSegIds, type DicomSegInput, encodeDicomSeg } from "./dicom-seg.ts";
+export { framePreview, type ReadPart, zipPreview } from "./dicom-preview.ts";
+export {
+  type DicomSegFile,
+  type DicomSegIds,
+  type DicomSegInput,
+  encodeDicomSeg,
+  fractionalFrames,
+} from "./dicom-seg.ts";
 export { encodeDcmqiMetadata } from "./dicom-seg-dcmqi.ts";
+export { type FractionalFrame, fractionOf } from "./dicom-seg-fractions.ts";
 export { type DecodedSeg, decodeDicomSeg, looksLikeDicomSeg } from "./dicom-seg-read.ts";
 export type { DicomCode, DicomSegment } from "./dicom-seg-segment.ts";
 export { type DicomSegCode, DicomSegError } from "./dicom-seg-source.ts";

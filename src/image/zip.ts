@@ -45,16 +45,45 @@ export function isZip(bytes: Uint8Array): boolean {
  */
 export function readZip(file: Uint8Array, source: string, limit = DECODED_LIMIT): ZipEntry[] {
   const bytes = new Bytes(file, source, true);
+  return readDirectory(bytes, 0, limit).map((entry) => ({
+    ...{ name: entry.name, size: entry.size },
+    start: () => unpackStart(bytes, entry),
+    read: () => unpack(bytes, entry),
+  }));
+}
+
+/** A file as the directory has it. */
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly flags: number;
+  readonly method: number;
+  readonly checksum: number;
+  readonly packed: number;
+  readonly size: number;
+  /** Where its header is in the archive */
+  readonly local: number;
+  /** The entry's own bytes */
+  readonly raw: Uint8Array;
+}
+
+/**
+ * The files of an archive, without folders.
+ *
+ * @param bytes  of the archive from `start` on, with the directory in them
+ * @throws {ImageFormatError} as `readZip`
+ */
+export function readDirectory(bytes: Bytes, start = 0, limit = DECODED_LIMIT): DirectoryEntry[] {
   const end = directoryEnd(bytes);
   const count = bytes.uint16(end + 10);
-  let at = bytes.uint32(end + 16);
-  if (count === 0xffff || at === 0xffffffff)
+  const first = bytes.uint32(end + 16);
+  if (count === 0xffff || first === 0xffffffff)
     throw bytes.refuse(
       "unsupported",
       end,
       "is a zip archive in the large format (Zip64), which this version does not read. Unpack it and open the folder.",
     );
-  const entries: ZipEntry[] = [];
+  const entries: DirectoryEntry[] = [];
+  let at = first - start;
   let [unpacked, packed] = [0, 0];
   for (let i = 0; i < count; i++) {
     if (bytes.uint32(at) !== DIRECTORY_ENTRY) throw damaged(bytes, at, "an entry of its directory is missing");
@@ -67,23 +96,19 @@ export function readZip(file: Uint8Array, source: string, limit = DECODED_LIMIT)
       local: bytes.uint32(at + 42),
     };
     const nameLength = bytes.uint16(at + 28);
-    const raw = bytes.slice(at + 46, nameLength);
-    const name = new TextDecoder(entry.flags & UTF_8 ? "utf-8" : "latin1").decode(raw);
+    const length = 46 + nameLength + bytes.uint16(at + 30) + bytes.uint16(at + 32);
+    const name = new TextDecoder(entry.flags & UTF_8 ? "utf-8" : "latin1").decode(bytes.slice(at + 46, nameLength));
     if (entry.size > RATIO_LIMIT * (entry.packed + 8))
       throw damaged(bytes, at, `a file of it claims to unpack from ${entry.packed} to ${entry.size} bytes`);
     unpacked += entry.size;
     packed += entry.packed;
-    claim(source, unpacked, Number.POSITIVE_INFINITY, limit);
+    claim(bytes.source, unpacked, Number.POSITIVE_INFINITY, limit);
     // Entries that share bytes unpack them again and again.
-    if (packed > file.length) throw damaged(bytes, at, "its files claim more bytes than it has");
-    if (!name.endsWith("/"))
-      entries.push({
-        name,
-        size: entry.size,
-        start: () => unpackStart(bytes, entry),
-        read: () => unpack(bytes, entry),
-      });
-    at += 46 + nameLength + bytes.uint16(at + 30) + bytes.uint16(at + 32);
+    if (packed > start + bytes.length) throw damaged(bytes, at, "its files claim more bytes than it has");
+    // A last entry's length may be wrong where nothing reads on from it.
+    const raw = bytes.data.subarray(at, at + length);
+    if (!name.endsWith("/")) entries.push({ ...entry, name, raw });
+    at += length;
   }
   return entries;
 }
@@ -98,16 +123,7 @@ function directoryEnd(bytes: Bytes): number {
   );
 }
 
-interface Packed {
-  readonly flags: number;
-  readonly method: number;
-  readonly checksum: number;
-  readonly packed: number;
-  readonly size: number;
-  readonly local: number;
-}
-
-function unpack(bytes: Bytes, entry: Packed): Uint8Array {
+function unpack(bytes: Bytes, entry: DirectoryEntry): Uint8Array {
   const { stream, at } = streamOf(bytes, entry);
   // Exactly `size` bytes have room; what would come out beyond is dropped, and the checksum tells.
   const inflate = () => inflateSync(stream, { out: new Uint8Array(entry.size) });
@@ -117,7 +133,7 @@ function unpack(bytes: Bytes, entry: Packed): Uint8Array {
   return file;
 }
 
-function unpackStart(bytes: Bytes, entry: Packed): Uint8Array {
+function unpackStart(bytes: Bytes, entry: DirectoryEntry): Uint8Array {
   const { stream, at } = streamOf(bytes, entry);
   const look = stream.subarray(0, LOOK);
   if (entry.method === STORED) return look;
@@ -126,7 +142,7 @@ function unpackStart(bytes: Bytes, entry: Packed): Uint8Array {
   return chunks.find(({ length }) => length > 0) ?? look.subarray(0, 0);
 }
 
-function streamOf(bytes: Bytes, { flags, method, packed, local }: Packed): { stream: Uint8Array; at: number } {
+function streamOf(bytes: Bytes, { flags, method, packed, local }: DirectoryEntry): { stream: Uint8Array; at: number } {
   if (flags & ENCRYPTED) throw unsupported(bytes, local, "holds a file with a password");
   if (bytes.uint32(local) !== LOCAL_HEADER) throw damaged(bytes, local, "a file of it is not where its directory says");
   const at = local + 30 + bytes.uint16(local + 26) + bytes.uint16(local + 28);

@@ -47,6 +47,9 @@ export interface ProposeOptions {
   readonly features?: ImageFeatures;
 }
 
+/** What of it says how likely pixels are inside. */
+export type ProbabilityOptions = Pick<ProposeOptions, "rng" | "byHand" | "features">;
+
 /** What the pretrained encoder makes of a whole image, whose longer side lies along all cells. */
 export interface ImageFeatures {
   /** [F, 64, 64], projected: what the trunk reads */

@@ -10,7 +10,7 @@
 import { boundsOf, type Image, type PartialSegmentation } from "../core/index.ts";
 import type { HostTensor, Runtime, Session } from "../engine/index.ts";
 import { boxAlone, regionInBox, withRegion } from "./box-alone.ts";
-import { type Candidate, countAdded, type ProposeOptions } from "./candidate.ts";
+import { type Candidate, countAdded, type ProbabilityOptions, type ProposeOptions } from "./candidate.ts";
 import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
 import { compare, type ImageMaps, imageMaps, type Marks, PLANES } from "./comparison.ts";
 import { candidatesOnnx, trunkOnnx } from "./general.ts";
@@ -20,6 +20,7 @@ import type { GeneralShape } from "./trunk.ts";
 import {
   boxOf,
   type CellProbabilities,
+  onPixels,
   placeBack,
   placeWindow,
   type Reading,
@@ -58,6 +59,8 @@ export async function generalProposer(model: Model, runtime: Runtime, readDecode
   return {
     propose: async (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       proposeGeneral(networks, image, partial, { ...options, region: await regionOf(image, partial, options) }),
+    probabilities: (image: Image, partial: PartialSegmentation, options: ProbabilityOptions) =>
+      probabilitiesOf(networks, image, partial, options),
     answers: 1 + GENERAL_DRAWS + LEVELS.length,
     async close() {
       await networks.close();
@@ -69,15 +72,12 @@ export async function generalProposer(model: Model, runtime: Runtime, readDecode
 /** @returns an ONNX file */
 export type ReadDecoder = () => Promise<Uint8Array>;
 
-interface GeneralOptions extends ProposeOptions {
-  /** What the pretrained segmenter finds in a box that nothing else is known of (`box-alone.ts`); null where there is no such box. */
-  readonly region: Float32Array | null;
-}
-
 /** What a look at the image through a window gave. */
 interface Look {
   readonly window: Window;
   readonly answers: readonly CellProbabilities[];
+  /** [cells, cells], how likely inside, segmented or not: the mean over z = 0 and the draws */
+  readonly mean: Float32Array;
   readonly byHand: Float32Array;
   readonly onImage: Uint8Array;
 }
@@ -86,22 +86,13 @@ async function proposeGeneral(
   networks: GeneralNetworks,
   image: Image,
   partial: PartialSegmentation,
-  options: GeneralOptions,
+  options: ProposeOptions & LookOptions,
 ): Promise<Candidate[]> {
-  const { byHand = partial.partialness } = options;
-  const hand: PartialSegmentation = {
-    ...partial,
-    partialness: byHand,
-    segmentation: partial.segmentation.map((value, i) => value & byHand[i]),
-  };
-  const lookAt = (window: Window) => look(networks, image, partial, hand, window, options);
-  const { size } = networks.shape;
-  let seen = await lookAt(options.window ?? placeWindow(null, image));
-  const closer = options.window ? null : closerWindow(seen, size, image, partial);
-  if (closer) seen = await lookAt(closer);
+  const hand = handOf(partial, options);
+  const seen = (await looks(networks, image, partial, hand, options)).at(-1)!;
   const box = boxOf(seen.window, image);
   const [first, ...others] = differing(seen, options).map(({ answer, support }) => {
-    const placed = placeBack(seen.answers[answer], size, seen.window, hand, box);
+    const placed = placeBack(seen.answers[answer], networks.shape.size, seen.window, hand, box);
     return { box, partial: placed, support, added: countAdded(placed, partial, box) };
   });
   // The first stays first also when it agrees with what there is: another in its place would be taken for the likeliest.
@@ -113,13 +104,61 @@ async function proposeGeneral(
   ];
 }
 
+/** What a closer look does not reach is as the first look saw it. */
+async function probabilitiesOf(
+  networks: GeneralNetworks,
+  image: Image,
+  partial: PartialSegmentation,
+  options: ProbabilityOptions,
+): Promise<Float32Array> {
+  const out = new Float32Array(image.width * image.height);
+  for (const { window, mean } of await looks(networks, image, partial, handOf(partial, options), options)) {
+    const box = boxOf(window, image);
+    const seen = onPixels(mean, networks.shape.size, window, box);
+    for (let y = 0; y < box.height; y++)
+      out.set(seen.subarray(y * box.width, (y + 1) * box.width), (box.y + y) * image.width + box.x);
+  }
+  return out;
+}
+
+/** What of the partial segmentation is by hand. */
+function handOf(
+  partial: PartialSegmentation,
+  { byHand = partial.partialness }: ProbabilityOptions,
+): PartialSegmentation {
+  return {
+    ...partial,
+    partialness: byHand,
+    segmentation: partial.segmentation.map((value, i) => value & byHand[i]),
+  };
+}
+
+interface LookOptions extends Omit<ProposeOptions, "count"> {
+  /** What the pretrained segmenter finds in a box that nothing else is known of (`box-alone.ts`); null where there is no such box. */
+  readonly region?: Float32Array | null;
+}
+
+/** The first look, and where it is worth it a closer one. */
+async function looks(
+  networks: GeneralNetworks,
+  image: Image,
+  partial: PartialSegmentation,
+  hand: PartialSegmentation,
+  options: LookOptions,
+): Promise<Look[]> {
+  const lookAt = (window: Window) => look(networks, image, partial, hand, window, options);
+  const first = await lookAt(options.window ?? placeWindow(null, image));
+  const closer = options.window ? null : closerWindow(first, networks.shape.size, image, partial);
+  return closer ? [first, await lookAt(closer)] : [first];
+}
+
 async function look(
   networks: GeneralNetworks,
   image: Image,
   partial: PartialSegmentation,
   hand: PartialSegmentation,
   window: Window,
-  { rng, step = 1, features, isTaken = true, region }: GeneralOptions,
+  { rng, step = 1, features, isTaken = true, region = null }: LookOptions,
 ): Promise<Look> {
   const { size, latent } = networks.shape;
   const reading = readWindow(image, partial, window, size);
@@ -138,9 +177,13 @@ async function look(
   const own = await networks.answer(question, rng.at("latents").normals(GENERAL_DRAWS * latent));
   const answers = region ? withRegion(own, region, image, window) : own;
   const level = isTaken ? levelOf(answers[0], reading, drawn) : EVEN;
+  const mean = meanOf(answers);
   return {
     window,
-    answers: [...answers.map((each) => cutAt(each, level)), ...nested(answers)].map(whereSegmented),
+    answers: [...answers.map((each) => cutAt(each, level)), ...nested(answers[0].partialness, mean)].map(
+      whereSegmented,
+    ),
+    mean,
     byHand: drawn.xm,
     onImage: reading.onImage,
   };
@@ -153,12 +196,15 @@ const EVEN = 0.5;
  */
 const LEVELS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.75, 0.9];
 
-function nested(answers: readonly CellProbabilities[]): CellProbabilities[] {
-  const { partialness } = answers[0];
-  const mean = new Float32Array(partialness.length);
+function nested(partialness: ArrayLike<number>, mean: Float32Array): CellProbabilities[] {
+  return LEVELS.map((level) => cutAt({ partialness, segmentation: mean }, level));
+}
+
+function meanOf(answers: readonly CellProbabilities[]): Float32Array {
+  const mean = new Float32Array(answers[0].segmentation.length);
   for (const { segmentation } of answers)
     for (let i = 0; i < mean.length; i++) mean[i] += segmentation[i] / answers.length;
-  return LEVELS.map((level) => cutAt({ partialness, segmentation: mean }, level));
+  return mean;
 }
 
 /** The same with the odds of inside divided by those of the level: what is cut at one half later is cut at the level. */

@@ -1,5 +1,5 @@
 /** Encoder, decoder, loss and candidates. */
-export type { Candidate, ImageFeatures, ProposeOptions } from "./candidate.ts";
+export type { Candidate, ImageFeatures, ProbabilityOptions, ProposeOptions } from "./candidate.ts";
 export { withLatentScale } from "./candidate-decoder.ts";
 export { compare, type ImageMaps, imageMaps, marksByHand, PLANES } from "./comparison.ts";
 export * from "./decoder.ts";

@@ -30,6 +30,7 @@ export async function paperProposer(model: Model, runtime: Runtime) {
   return {
     propose: (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       propose(session, image, partial, options),
+    probabilities: null,
     answers: DRAWS,
     close: () => session.close(),
   };

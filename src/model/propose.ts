@@ -1,14 +1,14 @@
 /** Candidates for one image and partial segmentation, from any model: the centre of the product. */
 import { type Image, type PartialSegmentation, requireSameGrid, ShapeError, UsageError } from "../core/index.ts";
 import type { Runtime } from "../engine/index.ts";
-import type { Candidate, ImageFeatures, ProposeOptions } from "./candidate.ts";
+import type { Candidate, ImageFeatures, ProbabilityOptions, ProposeOptions } from "./candidate.ts";
 import { generalProposer, type ReadDecoder } from "./general-propose.ts";
 import type { Model } from "./model-file.ts";
 import { paperProposer } from "./paper-propose.ts";
 import { encodeImage, PROJECTION } from "./pretrained.ts";
 import { boxOf } from "./window.ts";
 
-export type { Candidate, ImageFeatures, ProposeOptions } from "./candidate.ts";
+export type { Candidate, ImageFeatures, ProbabilityOptions, ProposeOptions } from "./candidate.ts";
 
 export interface Proposer {
   /** Name of the model and the first digits of its weights' SHA-256, for the journal: "paper-3f9a01c2". */
@@ -27,6 +27,16 @@ export interface Proposer {
    * @throws {ShapeError} when the grids differ or the window does not touch the image
    */
   propose(image: Image, partial: PartialSegmentation, options: ProposeOptions): Promise<Candidate[]>;
+  /**
+   * How likely each pixel is inside when all that is left is added: the mean over the model's answers, whatever has been segmented. Null for
+   * the paper's model, which answers near what has been segmented alone.
+   *
+   * @returns [H, W], each in [0, 1]
+   * @throws {ShapeError} when the grids differ
+   */
+  readonly probabilities:
+    | ((image: Image, partial: PartialSegmentation, options: ProbabilityOptions) => Promise<Float32Array>)
+    | null;
   close(): Promise<void>;
 }
 
@@ -43,7 +53,7 @@ export async function createProposer(
   runtime: Runtime,
   readDecoder: ReadDecoder | null = null,
 ): Promise<Proposer> {
-  const { propose, answers, close } =
+  const { propose, probabilities, answers, close } =
     model.card.kind === "paper"
       ? await paperProposer(model, runtime)
       : await generalProposer(model, runtime, readDecoder);
@@ -71,6 +81,13 @@ export async function createProposer(
         requireSense(image, partial, options);
         return propose(image, partial, options);
       }),
+    probabilities:
+      probabilities &&
+      ((image, partial, options) =>
+        inTurn(async () => {
+          requireSense(image, partial, { ...options, count: 1 });
+          return probabilities(image, partial, options);
+        })),
     close: () => turn.then(close),
   };
 }

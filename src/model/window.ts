@@ -128,6 +128,20 @@ export function placeBack(
   return out;
 }
 
+/** Values on the window's cells, on the pixels of `box`: [H, W] of the box, interpolated between cell centres. */
+export function onPixels(values: ArrayLike<number>, cells: number, window: Window, box: Box): Float32Array {
+  const step = window.size / cells;
+  const { lower, upper, along } = between(window.x, step, cells, box.x, box.width);
+  const rows = between(window.y, step, cells, box.y, box.height);
+  const out = new Float32Array(box.width * box.height);
+  const row = new Float64Array(cells);
+  for (let y = 0, i = 0; y < box.height; y++) {
+    blendRows(values, cells, rows, y, row);
+    for (let x = 0; x < box.width; x++, i++) out[i] = row[lower[x]] * (1 - along[x]) + row[upper[x]] * along[x];
+  }
+  return out;
+}
+
 /**
  * Whether a pixel is segmented, and if it is, whether inside: each when at least as likely as not. For inside that is s / m, the
  * probability given that the pixel is segmented; cutting s itself would draw a rim of outside around every inside region, where m

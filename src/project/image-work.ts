@@ -13,7 +13,7 @@ import {
   planesOf,
   type Volume,
 } from "../image/index.ts";
-import { type Action, FIRST, type ImportedMask, labelOf } from "./annotation.ts";
+import { type Action, type Annotation, FIRST, type ImportedMask, labelOf } from "./annotation.ts";
 import { JournalError } from "./errors.ts";
 import { writeExported } from "./exported.ts";
 import { annotationOf, type History, valuesOf } from "./history.ts";
@@ -44,6 +44,12 @@ export interface ExportedMask {
   readonly bytes: Uint8Array;
   /** Of a volume: area, volume and mean intensity, slice by slice, as CSV. */
   readonly statistics?: string;
+}
+
+/** Labels, and what was drawn and taken for each of those that were worked on, by their values. */
+export interface Marked {
+  readonly map: LabelMap;
+  readonly annotations: ReadonlyMap<number, Annotation>;
 }
 
 export class ImageWork {
@@ -136,10 +142,24 @@ export class ImageWork {
 
   /** What is inside which label by the journal on disk. */
   async labelMap(): Promise<LabelMap> {
+    return (await this.marked()).map;
+  }
+
+  /** The same, and the marks that it is made from. */
+  async marked(): Promise<Marked> {
     const { width, height, depth = 1 } = this.journal.header;
     const labels = labelsOf(await this.labels());
-    const data = valuesOf(await this.history(), labels[0].value);
-    return { size: [width, height / depth, depth], data, labels: labels.toSorted((a, b) => a.value - b.value) };
+    const history = await this.history();
+    const data = valuesOf(history, labels[0].value);
+    return {
+      map: { size: [width, height / depth, depth], data, labels: labels.toSorted((a, b) => a.value - b.value) },
+      annotations: new Map(
+        Array.from(history.annotations, ([label, annotation]) => [
+          label === FIRST ? labels[0].value : label,
+          annotation,
+        ]),
+      ),
+    };
   }
 
   private async history(): Promise<History> {

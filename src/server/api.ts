@@ -57,8 +57,8 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
   });
 
   api.get("/images/:id/files", async ({ params }) => {
-    const { files } = imageOf(params);
-    return { part: files.part, files: await sizesOf(files) };
+    const image = imageOf(params);
+    return { part: image.files.part, parts: images.partsOf(image), files: await sizesOf(image.files) };
   });
 
   api.get("/images/:id/file", async ({ params, headers }, reply) => {

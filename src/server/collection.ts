@@ -93,6 +93,11 @@ export class ImageCollection {
     return image;
   }
 
+  /** How many images begin in the image's first file. */
+  partsOf({ files }: OpenImage): number {
+    return [...this.images.values()].filter((image) => image.files.paths[0] === files.paths[0]).length;
+  }
+
   /** In the order in which they were added, each with the shortest name that no other one has. */
   list(): readonly (OpenImage & { readonly name: string })[] {
     const images = [...this.images.values()];

@@ -80,15 +80,19 @@ test("none of more than 200 planted texts comes out by an export, but those of t
   for (const name of IMAGES) for (const format of ["png", "coco", "nnunet", "nrrd"]) await exported(name, format);
   for (const name of VOLUMES) for (const format of ["nifti", "nrrd", "nnunet", "bids"]) await exported(name, format);
   await exported("c.dcm", "dicom-seg", "--remove-identifiers");
+  const fractional = ["--fractional", "--model", "small", "--no-features"];
+  await exported("c.dcm", "dicom-seg", "--remove-identifiers", ...fractional);
   expect(found([...contentOf(out), ...contentOf(join(place, "labels")), ...said], texts)).toEqual([]);
 
   const named = await exported("c.dcm", "dicom-seg");
-  const left = found(contentOf(named), Object.values(planted));
-  expect(
-    Object.keys(planted)
-      .filter((key) => left.includes(planted[key]))
-      .sort(),
-  ).toEqual(ALLOWED);
+  for (const kind of [named, await exported("c.dcm", "dicom-seg", ...fractional)]) {
+    const left = found(contentOf(kind), Object.values(planted));
+    expect(
+      Object.keys(planted)
+        .filter((key) => left.includes(planted[key]))
+        .sort(),
+    ).toEqual(ALLOWED);
+  }
   // That segmentation as a mask: what it says of the patient goes no further.
   const again = await folder();
   writeFileSync(join(again, "c.dcm"), FILES["c.dcm"]);

@@ -30,6 +30,7 @@ function timid(encoded: number[]): Proposer {
     name: "timid",
     answers: 1,
     usesFeatures: true,
+    probabilities: null,
     encode: async ({ data }) => {
       encoded.push(Math.max(...data));
       return { projected: new Float32Array(1), channels: new Float32Array(1) };

@@ -90,6 +90,7 @@ describe("what the proposer is asked", () => {
       name: "listener",
       answers: 1,
       usesFeatures: true,
+      probabilities: null,
       encode: async ({ width, height }) => ({
         projected: Float32Array.of(width, height),
         channels: new Float32Array(1),

@@ -4,6 +4,8 @@ import dcmjs from "dcmjs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { START_BYTES } from "../../src/image/decode.ts";
+import { fractionalFrames } from "../../src/image/dicom-seg.ts";
+import { fractionOf } from "../../src/image/dicom-seg-fractions.ts";
 import { decodeDicomSeg, looksLikeDicomSeg } from "../../src/image/dicom-seg-read.ts";
 import { DicomSegError } from "../../src/image/dicom-seg-source.ts";
 import { type Attributes, encodeDicomFile } from "../../src/image/dicom-seg-write.ts";
@@ -75,14 +77,35 @@ test("300 segments need labels of 16 bits", () => {
   expect(decodeDicomSeg(encode({ volume, labels: last, segments: many }), volume, names).labels).toEqual(last);
 });
 
-test("probabilities are read as labels from a half on, and it is said", () => {
+test("a cut at a half of whatever probabilities is the mask, of several labels too, and what is certain is 0 or 255", () => {
   const volume = seriesVolume("oblique");
-  const labels = emptyLabels(volume);
-  labels[139] = 2;
-  const likely = Float32Array.from(labels, (_, at) => at / 139);
-  const read = decodeDicomSeg(encode({ volume, labels, probabilities: new Map([[1, likely]]) }), volume, names);
-  expect(read.labels).toEqual(Uint8Array.from(labels, (value, at) => value || +(Math.round((255 * at) / 139) >= 128)));
-  expect(read.notes[0]).toMatch(/fractional: voxels from a value of 128 on \(a half\)/);
+  const voxel = fc.record({
+    label: fc.constantFrom(0, 0, 1, 2),
+    likely: fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })),
+    isCertain: fc.boolean(),
+  });
+  const area = volume.size[0] * volume.size[1];
+  const drawing = fc
+    .array(voxel, { minLength: 140, maxLength: 140 })
+    .filter((voxels) => voxels.some(({ label }) => label > 0));
+  fc.assert(
+    fc.property(drawing, (voxels) => {
+      const labels = Uint8Array.from(voxels, ({ label }) => label);
+      const { fractions, frames } = fractionalFrames({ volume, labels, segments: [SPLEEN, LESION] });
+      for (const { value, slice, pixels } of frames)
+        for (let p = 0; p < area; p++) {
+          const { label, likely, isCertain } = voxels[slice * area + p];
+          pixels[p] = fractionOf(likely[value - 1], label === value, isCertain);
+          if (isCertain) expect(pixels[p]).toBe(label === value ? 255 : 0);
+          else
+            expect(Math.abs(pixels[p] - 255 * likely[value - 1]) <= 0.5 || [127, 128].includes(pixels[p])).toBe(true);
+        }
+      const read = decodeDicomSeg(encode({ volume, labels, fractions }), volume, names);
+      expect(read.labels).toEqual(labels);
+      expect(read.notes[0]).toMatch(/fractional: voxels from a value of 128 on \(a half\)/);
+    }),
+    { numRuns: 30 },
+  );
 });
 
 describe("segmentations of other programs have the label map that was put in", () => {

@@ -3,8 +3,10 @@ import dicomParser from "dicom-parser";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
+import { fractionalFrames } from "../../src/image/dicom-seg.ts";
 import { cielabOf, colorOf } from "../../src/image/dicom-seg-color.ts";
 import { encodeDcmqiMetadata } from "../../src/image/dicom-seg-dcmqi.ts";
+import { fractionOf } from "../../src/image/dicom-seg-fractions.ts";
 import { DicomSegError } from "../../src/image/dicom-seg-source.ts";
 import { decimal } from "../../src/image/dicom-seg-write.ts";
 import { ImageFormatError } from "../../src/image/errors.ts";
@@ -89,6 +91,17 @@ function painted(volume: Volume): Uint8Array {
   return labels;
 }
 
+/** Probabilities for every frame. @param likely  at a voxel's place */
+function filled(volume: Volume, labels: Uint8Array, likely: (at: number) => number): Uint8Array {
+  const { fractions, frames } = fractionalFrames({ volume, labels, segments: [SPLEEN, LESION] });
+  for (const { value, slice, pixels } of frames)
+    for (let p = 0; p < pixels.length; p++) {
+      const at = slice * pixels.length + p;
+      pixels[p] = fractionOf(likely(at), labels[at] === value, false);
+    }
+  return fractions;
+}
+
 /** The item's own character set is allowed everywhere (PS3.3, C.12.1.1.2), which dciodvfy does not know. */
 const EXPECTED = [
   "Segmentation",
@@ -117,9 +130,9 @@ describe.each(SERIES)("a segmentation of the %s series", (series) => {
   test.skipIf(!DCIODVFY)(
     "is a Segmentation without an error, and with no warning but that of an item with letters of its own (needs dciodvfy)",
     () => {
-      const probabilities = new Map([[1, Float32Array.from(labels, (_, i) => (i % 7) / 6)]]);
+      const fractional = encode({ volume, labels, fractions: filled(volume, labels, (i) => (i % 7) / 6) });
       const said = (seg: Uint8Array) => runOn(seg, "dciodvfy", "-new").err.trim().split("\n");
-      for (const seg of [bytes, encode({ volume, labels, probabilities })]) expect(said(seg)).toEqual(EXPECTED);
+      for (const seg of [bytes, fractional]) expect(said(seg)).toEqual(EXPECTED);
       // Without a patient and a study a disc's directory cannot name it, which is what was asked for.
       const removed = said(encode({ volume, labels, removeIdentifiers: true }));
       expect(removed.filter((line) => !/^Warning .* needed to build DICOMDIR$/.test(line))).toEqual(EXPECTED);
@@ -281,15 +294,24 @@ describe("what other programs are told", () => {
     expect(state.segMetadata.data[1]).toMatchObject({ SegmentLabel: "Spleen" });
   });
 
-  test("probabilities are written as 255 for 1; a segment without any is certain, frames without any are left out", () => {
-    const likely = Float32Array.from(labels, (_, at) => (at < 105 ? 0 : (at - 105) / 34));
-    const voxels = voxelsOf(encode({ volume, labels, probabilities: new Map([[1, likely]]) }));
-    expect(voxels.filter(([segment]) => segment === 1).map(([, value]) => value)).toEqual(
-      Array.from({ length: 34 }, (_, i) => Math.round(255 * Math.fround((i + 1) / 34))),
+  test("probabilities are written as 255 for 1, frames in the order of a mask's, and the algorithm is named", () => {
+    const bytes = encode({ volume, labels, fractions: filled(volume, labels, (i) => (i % 7) / 6), algorithm: "a-1" });
+    const values = voxelsOf(bytes).map(([segment, value]) => [segment, value]);
+    const [columns, rows, slices] = volume.size;
+    const expected = [1, 2].flatMap((segment) =>
+      Array.from({ length: slices }, (_, k) => k).flatMap((k) => {
+        const at = Array.from({ length: columns * rows }, (_, p) => k * columns * rows + p);
+        if (!at.some((i) => labels[i] === segment)) return [];
+        return at.map((i) => [segment, fractionOf((i % 7) / 6, labels[i] === segment, false)]);
+      }),
     );
-    const certain = voxels.filter(([segment]) => segment === 2);
-    expect(certain.length).toBe(labels.filter((value) => value === 2).length);
-    expect(certain.every(([, value]) => value === 255)).toBe(true);
+    expect(values).toEqual(expected.filter(([, value]) => value > 0));
+    const { dict } = dcmjs.data.DicomMessage.readFile(bytes.buffer);
+    const read = dcmjs.data.DicomMetaDictionary.naturalizeDataset(dict);
+    expect(read).toMatchObject({
+      ...{ SegmentationType: "FRACTIONAL", SegmentationFractionalType: "PROBABILITY", MaximumFractionalValue: 255 },
+    });
+    expect(read.SegmentSequence[0].SegmentAlgorithmName).toBe("a-1");
   });
 
   test("the same input gives the same bytes, and another UUID others", () => {
@@ -424,10 +446,12 @@ describe("no segmentation is written", () => {
     expect(refusal({ segments: [SPLEEN, { ...LESION, tracking }] })).toMatch(/^bad-segments: .* tracking UID/);
     const type = { value: "a code of more than 16", scheme: "99X", meaning: "x" };
     expect(refusal({ segments: [SPLEEN, { ...LESION, type }] })).toMatch(/^bad-segments: .* code/);
-    for (const wrong of [1.5, -0.1, Number.NaN])
-      expect(refusal({ probabilities: new Map([[1, new Float32Array(140).fill(wrong)]]) })).toMatch(/in \[0, 1\]/);
-    expect(refusal({ probabilities: new Map([[3, new Float32Array(140)]]) })).toMatch(/no segment has it/);
-    expect(refusal({ probabilities: new Map([[1, new Float32Array(14)]]) })).toMatch(/14 probabilities/);
+    const fractions = filled(volume, labels, () => 0.5);
+    expect(refusal({ fractions: fractions.subarray(2) })).toMatch(/^bad-segments: There are \d+ probabilities for \d/);
+    for (const wrong of [0, 1]) {
+      const other = Uint8Array.from(fractions, (value) => (value >= 128 === (wrong === 1) ? value : 255 - value));
+      expect(refusal({ fractions: other })).toMatch(/^bad-segments: .* on the other side of a half than the mask/);
+    }
     expect(refusal({ ids: { uuid: () => "1", at: new Date() } })).toMatch(/no UUID/);
   });
 });

@@ -3,7 +3,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { emptyPartial, type Grid, type Image, type PartialSegmentation, Rng } from "../../src/core/index.ts";
 import { nodeRuntime } from "../../src/engine/runtime-node.ts";
 import { diceOf } from "../../src/evaluate/annotator.ts";
-import { type Candidate, createProposer, type ProposeOptions, type Proposer } from "../../src/model/index.ts";
+import {
+  type Candidate,
+  createProposer,
+  imageMaps,
+  loadNetworks,
+  type ProposeOptions,
+  type Proposer,
+} from "../../src/model/index.ts";
+import { readWindow } from "../../src/model/window.ts";
 import { PLAIN, randomModel, WITH_FEATURES } from "./general-models.ts";
 
 let plain: Proposer;
@@ -204,4 +212,51 @@ test("features change the answer of a model that reads them, and a model that re
   const features = { projected, channels };
   const [without, given] = [await ask(featured, image, partial), await ask(featured, image, partial, { features })];
   expect(given).not.toEqual(without);
+});
+
+test("a pixel's probability is the mean over the model's answers, whatever has been taken", async () => {
+  const { size, latent } = PLAIN;
+  const image = imageOf({ width: size, height: size }, 255, (x, y, rng) => 6 * x + y + rng.below(40));
+  const hand = marksOn(image, (x, y) => (y === 9 && x > 4 && x < 12 ? "inside" : y === 30 ? "outside" : null));
+  const taken = marksOn(image, (_, y) => (y > 6 && y < 14 ? "inside" : y === 30 ? "outside" : null));
+  const model = randomModel(1, PLAIN);
+  const networks = await loadNetworks(model, nodeRuntime({ threads: 1 }), 15);
+  // Cells are pixels here, and the image is too small for a closer look.
+  const window = { x: 0, y: 0, size };
+  const reading = readWindow(image, taken, window, size);
+  const marks = {
+    inside: hand.segmentation,
+    outside: hand.partialness.map((value, i) => value - hand.segmentation[i]),
+    segmented: taken.partialness,
+    segmentedInside: taken.segmentation,
+  };
+  const maps = imageMaps(reading.image, reading.onImage, image);
+  const latents = Rng.seeded(7)
+    .at("latents")
+    .normals(15 * latent);
+  const answers = await networks.answer({ maps, marks, step: 1, features: null }, latents);
+  await networks.close();
+  const options = { rng: Rng.seeded(7), byHand: hand.partialness };
+  const likely = await plain.probabilities!(image, taken, options);
+  expect(likely.length).toBe(size * size);
+  for (let i = 0; i < likely.length; i++) {
+    const mean = answers.reduce((sum, { segmentation }) => sum + segmentation[i] / answers.length, 0);
+    expect(Math.abs(likely[i] - mean)).toBeLessThan(1e-5);
+  }
+  expect(await plain.probabilities!(image, taken, options)).toEqual(likely);
+  expect(await plain.probabilities!(image, taken, { ...options, rng: Rng.seeded(8) })).not.toEqual(likely);
+});
+
+test.each([
+  [16, 16],
+  [1, 40],
+  [700, 500],
+])("every pixel of an image of %d x %d has a probability", async (width, height) => {
+  const image = imageOf({ width, height }, 255, (x, y, rng) => (x < width / 2 ? 50 : 150) + (y % 7) + rng.below(10));
+  const partial = marksOn(image, (x, y) => (x === width >> 1 && y === height >> 1 ? "inside" : null));
+  const likely = await plain.probabilities!(image, partial, { rng: Rng.seeded(1) });
+  expect(likely.length).toBe(width * height);
+  // Not a number fails both comparisons.
+  expect(likely.find((probability) => !(probability >= 0 && probability < 1 + 1e-6))).toBe(undefined);
+  expect(likely.filter((probability) => probability > 0).length).toBeGreaterThan(0.9 * likely.length);
 });

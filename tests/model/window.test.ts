@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Box, boundsOf, type Grid, type Image, type PartialSegmentation, Rng } from "../../src/core/index.ts";
-import { boxOf, placeBack, placeWindow, readWindow, type Window } from "../../src/model/window.ts";
+import { boxOf, onPixels, placeBack, placeWindow, readWindow, type Window } from "../../src/model/window.ts";
 
 const CELLS = 32;
 
@@ -371,3 +371,22 @@ function pasted({ image, partial }: Scene, x: number, y: number): Scene {
     data.set(image.data.subarray(row * image.width, (row + 1) * image.width), (y + row) * 200 + x);
   return { image: { ...grid, maximum: 255, data }, partial: onGrid(partial, box, grid) };
 }
+
+test("values on pixels are those by which a candidate is placed back", () => {
+  fc.assert(
+    fc.property(scene, seed, ([{ partial }, window], s) => {
+      const box = boxOf(window, partial);
+      const draw = drawProbabilities(s);
+      const placed = placeBack(draw, CELLS, window, emptyLike(partial), box);
+      const [m, inside] = [draw.partialness, draw.segmentation].map((values) => onPixels(values, CELLS, window, box));
+      expect(m.length).toBe(box.width * box.height);
+      for (let i = 0; i < m.length; i++) {
+        // Within rounding of the cut either is right.
+        if (Math.abs(m[i] - 0.5) > 1e-6) expect(placed.partialness[i]).toBe(Number(m[i] > 0.5));
+        if (placed.partialness[i] && Math.abs(inside[i] - 0.5 * m[i]) > 1e-6)
+          expect(placed.segmentation[i]).toBe(Number(inside[i] > 0.5 * m[i]));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
