@@ -13,7 +13,7 @@ import { type DroppedFile, uploadsOf } from "./dropped-files.ts";
 import { createLabelWork } from "./label-work.ts";
 import type { Learner } from "./learner.ts";
 import { createMaskWork } from "./mask-work.ts";
-import { type Message, sentenceOf } from "./message.ts";
+import { type Message, refusedWords, sentenceOf } from "./message.ts";
 import { createOffers } from "./offers.ts";
 import { type Look, OpenImage } from "./open-image.ts";
 import type { Reader } from "./reader.ts";
@@ -112,6 +112,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       const [first] = list().images;
       if (first) await open(first.id);
       else setPage({ kind: "empty" });
+      tellRefused();
     } catch (error) {
       setPage({ kind: "refused", why: sentenceOf(error) });
     }
@@ -119,8 +120,17 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
 
   async function refreshList(): Promise<void> {
     setList(await api.images());
-    const [refused] = list().refused;
-    if (refused) setMessage({ tone: "warning", text: refused.message });
+  }
+
+  /** Before what was noticed about the image that is open. */
+  function tellRefused(): void {
+    const { refused, images } = list();
+    if (refused.length === 0) return;
+    const words = refusedWords(
+      refused.map(({ message }) => message),
+      images.length,
+    );
+    setMessage({ tone: "warning", text: [words, message()?.text ?? ""].join(" ").trim() });
   }
 
   async function open(id: string): Promise<void> {
@@ -406,8 +416,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       await open(added[0]);
     }
     if (refused.length > 0) {
-      const more = refused.length > 1 ? ` ${refused.length - 1} more files were refused.` : "";
-      setMessage({ tone: "warning", text: `${refused[0]}${more}` });
+      setMessage({ tone: "warning", text: refusedWords(refused, added.length) });
       announce(refused[0]);
     }
   }
@@ -516,10 +525,8 @@ export type Store = ReturnType<typeof createStore>;
 function firstLook({ volume, history }: OpenImage): Look {
   if (!volume) return { at: [0, 0, 0], plane: "axial" };
   const at: [number, number, number] = [...volume.middle];
-  const { shownPlanes } = volume;
   const last = history.done.findLast((change) => change.kind !== "fill" && change.slice);
-  if (!last || last.kind === "fill" || !last.slice)
-    return { at, plane: shownPlanes.includes("axial") ? "axial" : shownPlanes[0] };
+  if (!last || last.kind === "fill" || !last.slice) return { at, plane: volume.firstPlane };
   at[last.slice.axis] = last.slice.index;
   return { at, plane: volume.planeAcross(last.slice.axis).name };
 }
