@@ -8,6 +8,7 @@ import {
   pixelOf,
   planesOf,
   sliceImage,
+  spacingOf,
   type Volume,
   type Voxel,
 } from "../image/index.ts";
@@ -19,6 +20,9 @@ import type { Colors } from "./label-colors.ts";
 import { type Level, lazyPyramid } from "./pyramid.ts";
 import { follow, type Sheet, sheetOf } from "./sheet.ts";
 import { type Touched, untouched, VolumeLabel } from "./volume-label.ts";
+
+/** Distance of slices from which on they count as taken so, in distances of axial ones. */
+const THICK = 1.5;
 
 /** What is on the screen of the slice that is worked on. */
 interface Current {
@@ -69,6 +73,16 @@ export class OpenVolume {
   get shownPlanes(): readonly PlaneName[] {
     const areas = PLANE_NAMES.filter((name) => this.planes[name].width > 1 && this.planes[name].height > 1);
     return areas.length > 0 ? areas : PLANE_NAMES;
+  }
+
+  /** Axial, but for slices that were taken across another axis and lie clearly farther apart than their pixels. */
+  get firstPlane(): PlaneName {
+    const shown = this.shownPlanes;
+    const spacing = spacingOf(this.volume);
+    const between = (name: PlaneName) => spacing[this.planes[name].axis];
+    const first = shown.includes("axial") ? "axial" : shown[0];
+    const thickest = shown.reduce((most, name) => (between(name) > between(most) ? name : most), first);
+    return between(thickest) >= THICK * between(first) ? thickest : first;
   }
 
   /** The sheet of a slice, for a label; the same one until another is asked for. */

@@ -5,7 +5,7 @@ import type { Label } from "../image/index.ts";
 import type { Api, ImageList, Session } from "./api.ts";
 import { type DroppedFile, uploadsOf } from "./dropped-files.ts";
 import { type FirstPicture, firstPictureOf } from "./first-picture.ts";
-import { type Message, sentenceOf } from "./message.ts";
+import { type Message, refusedWords, sentenceOf } from "./message.ts";
 import { type Look, OpenImage } from "./open-image.ts";
 import type { Reader } from "./reader.ts";
 import type { Settings } from "./settings.ts";
@@ -42,11 +42,12 @@ export interface OpenPorts {
   beginWork(opened: OpenImage, session: Session, kept: Unsaved | null): void;
   redraw(): void;
   announce(text: string): void;
+  message(): Message | null;
   setMessage(message: Message | null): void;
 }
 
 export function createOpenWork({ api, reader, settings, page, setPage, setLook, label, ...ports }: OpenPorts) {
-  const { leave, closeSaving, arrive, beginWork, redraw, announce, setMessage } = ports;
+  const { leave, closeSaving, arrive, beginWork, redraw, announce, message, setMessage } = ports;
   const [list, setList] = createSignal<ImageList>({ project: "", folder: "", images: [], refused: [] });
   const [current, setCurrent] = createSignal<string | null>(null);
   let opening = 0;
@@ -57,6 +58,7 @@ export function createOpenWork({ api, reader, settings, page, setPage, setLook, 
       const [first] = list().images;
       if (first) await open(first.id);
       else setPage({ kind: "empty" });
+      tellRefused();
     } catch (error) {
       setPage({ kind: "refused", why: sentenceOf(error) });
     }
@@ -64,8 +66,17 @@ export function createOpenWork({ api, reader, settings, page, setPage, setLook, 
 
   async function refreshList(): Promise<void> {
     setList(await api.images());
-    const [refused] = list().refused;
-    if (refused) setMessage({ tone: "warning", text: refused.message });
+  }
+
+  /** Before what was noticed about the image that is open. */
+  function tellRefused(): void {
+    const { refused, images } = list();
+    if (refused.length === 0) return;
+    const words = refusedWords(
+      refused.map(({ message }) => message),
+      images.length,
+    );
+    setMessage({ tone: "warning", text: [words, message()?.text ?? ""].join(" ").trim() });
   }
 
   async function open(id: string): Promise<void> {
@@ -152,8 +163,7 @@ export function createOpenWork({ api, reader, settings, page, setPage, setLook, 
       await open(added[0]);
     }
     if (refused.length > 0) {
-      const more = refused.length > 1 ? ` ${refused.length - 1} more files were refused.` : "";
-      setMessage({ tone: "warning", text: `${refused[0]}${more}` });
+      setMessage({ tone: "warning", text: refusedWords(refused, added.length) });
       announce(refused[0]);
     }
   }
@@ -165,10 +175,8 @@ export function createOpenWork({ api, reader, settings, page, setPage, setLook, 
 function firstLook({ volume, history }: OpenImage): Look {
   if (!volume) return { at: [0, 0, 0], plane: "axial" };
   const at: [number, number, number] = [...volume.middle];
-  const { shownPlanes } = volume;
   const last = history.done.findLast((change) => change.kind !== "fill" && change.slice);
-  if (!last || last.kind === "fill" || !last.slice)
-    return { at, plane: shownPlanes.includes("axial") ? "axial" : shownPlanes[0] };
+  if (!last || last.kind === "fill" || !last.slice) return { at, plane: volume.firstPlane };
   at[last.slice.axis] = last.slice.index;
   return { at, plane: volume.planeAcross(last.slice.axis).name };
 }

@@ -97,7 +97,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   });
 
   const images = createOpenWork({
-    ...{ api, reader, settings, page, setPage, setLook, label, redraw, announce, setMessage },
+    ...{ api, reader, settings, page, setPage, setLook, label, redraw, announce, message, setMessage },
     leave() {
       closeOffer();
       learning.forget();

@@ -37,6 +37,8 @@ const SIGNATURES: readonly Signature[] = [
   { at: 0, bytes: "\xff\x4f\xff\x51", name: "a JPEG 2000 image", advice: CONVERT },
   { at: 0, bytes: "\x8aMNG", name: "an MNG animation", advice: CONVERT },
   { at: 0, bytes: "\x89HDF", name: "an HDF5 file", advice: VOLUME },
+  { at: 0, bytes: "ObjectType = Image", name: "a MetaImage volume", advice: VOLUME },
+  { at: 0, bytes: "NDims = ", name: "a MetaImage volume", advice: VOLUME },
   { at: 0, bytes: "NRRD", name: "an NRRD volume", advice: VOLUME },
   { at: 0, bytes: "\x93NUMPY", name: "a NumPy array", advice: CONVERT },
   { at: 0, bytes: "8BPS", name: "a Photoshop document", advice: CONVERT },

@@ -59,15 +59,17 @@ export function readNiftiHeader(start: Uint8Array, source: string): NiftiHeader 
     const isLittle = sizeField(start, true) === layout.size;
     if (!isLittle && sizeField(start, false) !== layout.size) continue;
     const name = `NIfTI-${layout.version}`;
+    const at = offsetOf(layout, "magic");
+    const isSingle = hasText(start, at, layout.magic);
     const needed = layout.size + EXTENSION_FLAG_BYTES;
-    if (start.length < needed)
+    // The header of a pair, as that of ANALYZE, is a file of its own, and ends here.
+    if (start.length < (isSingle ? needed : layout.size))
       throw refuse(
         "cut-short",
         start.length,
         `is a ${name} file that is cut short: its header takes ${needed} bytes, and ${start.length} are there. Copy or export it again.`,
       );
-    const at = offsetOf(layout, "magic");
-    if (hasText(start, at, layout.magic)) return new NiftiHeader(start, source, layout, isLittle);
+    if (isSingle) return new NiftiHeader(start, source, layout, isLittle);
     if (hasText(start, at, `ni${layout.version}\0`))
       throw refuse(
         "unsupported",

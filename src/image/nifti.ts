@@ -17,6 +17,7 @@ import type { IntensityWindow, Volume } from "./volume.ts";
 const SLACK = 64 * 1024;
 /** Space, time and channel. */
 const USED_DIMENSIONS = 5;
+const IN_COLOR = "Its voxels are in color. Their luminance is shown and segmented.";
 const EXPORT_AGAIN = 'The header is damaged. Export the volume again, or print every field with "tendril inspect".';
 
 /**
@@ -60,7 +61,7 @@ function begin(bytes: Uint8Array, source: string): { limit: number; finish: (fil
       toWorld,
       modality: null,
       windows: windowsOf(header),
-      notes: [...notes, ...ofPlace],
+      notes: [...notes, ...(isColor(type) ? [IN_COLOR] : []), ...ofPlace],
       origin: { kind: "nifti", header: file.slice(0, start), isCompressed },
     };
   };

@@ -74,11 +74,19 @@ export function planesOf(volume: Placed): Readonly<Record<PlaneName, Plane>> {
       width: volume.size[right.axis],
       height: volume.size[down.axis],
       aspect: spacing[down.axis] / spacing[right.axis],
-      pixelArea: spacing[down.axis] * spacing[right.axis],
+      pixelArea: areaBetween(volume, right.axis, down.axis),
       letters: { left: towards(right, -1), right: towards(right, 1), top: towards(down, -1), bottom: towards(down, 1) },
     };
   };
   return { axial: planeOf("axial"), coronal: planeOf("coronal"), sagittal: planeOf("sagittal") };
+}
+
+/** Of a parallelogram: a tilted gantry's shear leaves pixels across its slices without right angles. */
+function areaBetween({ toWorld }: Placed, one: VoxelAxis, other: VoxelAxis): number {
+  const step = (axis: VoxelAxis) => [toWorld[axis], toWorld[4 + axis], toWorld[8 + axis]];
+  const [a, b, c] = step(one);
+  const [d, e, f] = step(other);
+  return Math.hypot(b * f - c * e, c * d - a * f, a * e - b * d);
 }
 
 /** The directions of the patient that an axis runs to, the clearest first. */

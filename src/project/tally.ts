@@ -8,6 +8,8 @@ export class Tally {
   readonly volume: Counted;
   /** Voxels inside on each slice, across i, j and k */
   readonly areas: readonly [Int32Array, Int32Array, Int32Array];
+  /** Those of them that hold a number, of which means are taken */
+  private readonly counts: readonly [Int32Array, Int32Array, Int32Array];
   /** Their stored values, added up */
   private readonly sums: readonly [Float64Array, Float64Array, Float64Array];
   /** Voxels inside */
@@ -17,6 +19,7 @@ export class Tally {
     this.volume = volume;
     const [ni, nj, nk] = volume.size;
     this.areas = [new Int32Array(ni), new Int32Array(nj), new Int32Array(nk)];
+    this.counts = [new Int32Array(ni), new Int32Array(nj), new Int32Array(nk)];
     this.sums = [new Float64Array(ni), new Float64Array(nj), new Float64Array(nk)];
   }
 
@@ -28,12 +31,13 @@ export class Tally {
     }
   }
 
-  /** Mean intensity inside, of one slice or of all; null where nothing is inside. */
+  /** Mean intensity inside, of one slice or of all; null where nothing is inside that has one. */
   mean(axis: 0 | 1 | 2, slice?: number): number | null {
     const { slope, intercept } = this.volume;
-    const area = slice === undefined ? this.inside : this.areas[axis][slice];
-    const sum = slice === undefined ? this.sums[axis].reduce((total, part) => total + part, 0) : this.sums[axis][slice];
-    return area === 0 ? null : (slope * sum) / area + intercept;
+    const of = (parts: ArrayLike<number>) =>
+      slice === undefined ? Array.from(parts).reduce((total, part) => total + part, 0) : parts[slice];
+    const count = of(this.counts[axis]);
+    return count === 0 ? null : (slope * of(this.sums[axis])) / count + intercept;
   }
 
   /** Volume of a voxel in ml. */
@@ -44,18 +48,20 @@ export class Tally {
   private add(start: number, length: number, step: number): void {
     const { size, data } = this.volume;
     const [ni, nj] = size;
-    const { areas, sums } = this;
+    const { areas, counts, sums } = this;
     this.inside += step * length;
     let i = start % ni;
     let j = Math.floor(start / ni) % nj;
     let k = Math.floor(start / (ni * nj));
     for (let at = start; at < start + length; at++) {
-      const value = Number.isFinite(data[at]) ? step * data[at] : 0;
+      const isNumber = Number.isFinite(data[at]);
       for (let axis = 0; axis < 3; axis++) {
         const place = axis === 0 ? i : axis === 1 ? j : k;
         areas[axis][place] += step;
+        if (!isNumber) continue;
+        counts[axis][place] += step;
         // What is added and taken away again leaves rounding behind, of numbers with fractions.
-        sums[axis][place] = areas[axis][place] === 0 ? 0 : sums[axis][place] + value;
+        sums[axis][place] = counts[axis][place] === 0 ? 0 : sums[axis][place] + step * data[at];
       }
       if (++i < ni) continue;
       i = 0;

@@ -33,7 +33,8 @@ export interface RefusedFile {
 }
 
 /** A folder's files that a person would call images; those that are not read are refused by name, not passed over. Others are looked into for DICOM. */
-const IMAGE_NAME = /\.(png|jpe?g|tiff?|bmp|gif|webp|dcm|dicom|nii|nii\.gz|nrrd|mha|mhd|jp2|heic|avif)$/i;
+const IMAGE_NAME =
+  /\.(png|jpe?g|tiff?|bmp|gif|webp|dcm|dicom|nii|nii\.gz|nrrd|nhdr|hdr|mg[hz]|mnc|mha|mhd|jp2|heic|avif)$/i;
 const ARCHIVE_NAME = /\.zip$/i;
 /** The directory of a disc, which lists its files and is none of them. */
 const DISC_DIRECTORY = /^dicomdir$/i;

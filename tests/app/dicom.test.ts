@@ -1,6 +1,7 @@
 /** A DICOM series as a person sees it: one entry, its window, what was noticed; and a folder of files that is dropped. */
 import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { annotate, buildAll, drawnImage, folder, Screen } from "./annotator.ts";
 
@@ -13,9 +14,20 @@ async function seriesIn(place: string, name: string, count: number): Promise<voi
   for (let k = 0; k < count; k++) await copyFile(join(FIXTURES, `${name}-${k}.dcm`), join(place, `IM00000${k}`));
 }
 
+/** Whether a text is neither cut nor beyond the window, and how many lines it takes. */
+async function shownOf(page: Page, selector: string): Promise<{ isWhole: boolean; lines: number }> {
+  return page.locator(selector).evaluate((element) => {
+    const { top, bottom, height } = element.getBoundingClientRect();
+    const isWhole = top >= 0 && bottom <= innerHeight && element.scrollWidth <= element.clientWidth + 1;
+    return { isWhole, lines: Math.round(height / Number.parseFloat(getComputedStyle(element).lineHeight)) };
+  });
+}
+
 test("a series in a study folder opens as one volume and says what was noticed; a dropped folder is one archive", async () => {
   const [study, elsewhere] = [await folder(), await folder()];
   await writeFile(join(study, "a.png"), drawnImage(80, 60));
+  await writeFile(join(study, "b.bmp"), "BM and more");
+  await writeFile(join(study, "c.hdr"), "");
   await seriesIn(join(study, "CT"), "missing", 6);
   await seriesIn(join(elsewhere, "tilted"), "tilted", 4);
   const { address } = await annotate([study]);
@@ -24,13 +36,18 @@ test("a series in a study folder opens as one volume and says what was noticed; 
   const { page } = person;
   await person.waitForStatus("saved");
   expect(await page.locator("select option").allTextContents()).toEqual(["a.png", "CT"]);
+  expect(await person.notice()).toMatch(
+    /^b\.bmp is a BMP .* 1 file more could not be opened\. Your other 2 images are/,
+  );
   await page.selectOption("select", { label: "CT" });
   await page.waitForSelector(".stage[aria-label^='CT']");
   await page.waitForSelector(".notice:has-text('missing')");
+  // All of it is on the screen, however long it is, and what is above it keeps its place.
+  expect(await shownOf(page, ".notice span")).toEqual({ isWhole: true, lines: 2 });
   expect(await page.locator(".slices canvas").getAttribute("aria-valuetext")).toMatch(/ of 6/);
   await person.drop(join(elsewhere, "tilted"));
   await page.waitForSelector(".stage[aria-label^='tilted.zip']");
   expect(await person.notice()).toMatch(/tilted/);
-  expect((await readdir(study)).sort()).toEqual(["CT", "a.png", "tilted.zip"]);
+  expect((await readdir(study)).sort()).toEqual(["CT", "a.png", "b.bmp", "c.hdr", "tilted.zip"]);
   expect(screen.complaints).toEqual([]);
 }, 120_000);

@@ -31,6 +31,24 @@ test("the slices that a change reaches hold all of its voxels, and a change in o
   );
 });
 
+test("a volume is first seen axially, but slices that were taken thicker than that in the plane that they were taken in", () => {
+  const first = (size: Volume["size"], toWorld: Volume["toWorld"]) => {
+    const volume: Volume = {
+      ...{ size, data: new Int16Array(size[0] * size[1] * size[2]), slope: 1, intercept: 0, toWorld },
+      ...{ modality: null, windows: [], notes: [], origin: { kind: "other" } },
+    };
+    return new OpenVolume(volume, grayScaleOf(volume), emptyHistory({ width: 1, height: 1 }), new Colors([]))
+      .firstPlane;
+  };
+  expect(first([9, 9, 9], [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0])).toBe("axial");
+  expect(first([9, 9, 9], [-1, 0, 0, 0, 0, 1.4, 0, 0, 0, 0, 1, 0])).toBe("axial");
+  expect(first([9, 9, 9], [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 5, 0])).toBe("axial");
+  expect(first([9, 9, 9], [-1, 0, 0, 0, 0, 0, 4, 0, 0, -1, 0, 0])).toBe("coronal");
+  expect(first([9, 9, 9], [0, 0, 4, 0, 1, 0, 0, 0, 0, -1, 0, 0])).toBe("sagittal");
+  // A row of slices that are one pixel wide is no plane to look at.
+  expect(first([1, 9, 9], [-1, 0, 0, 0, 0, 5, 0, 0, 0, 0, 1, 0])).toBe("sagittal");
+});
+
 test("a slice holds what a label's annotation does, what the others have of it too, whichever changes came and went", () => {
   const [ni, nj, nk] = SIZE;
   const volume: Volume = {

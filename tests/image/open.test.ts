@@ -15,6 +15,7 @@ test.each([
   ["a damaged NIfTI mark", nifti({}).fill(1, 0, 4), "bad-header", /begins with the size 16843009/],
   ["a NIfTI-2 mark changed by a transfer as text", nifti({ version: 2 }).fill(10, 8, 9), "damaged", /in binary mode/],
   ["other things in gzip", new Uint8Array(gzipSync("text")), "not-png", /holds no NIfTI volume/],
+  ["MetaImage", Buffer.from("ObjectType = Image\nNDims = 3\n"), "not-png", /is a MetaImage volume.*NIfTI/],
   ["GIF", Uint8Array.of(0x47, 0x49, 0x46, 0x38), "not-png", /is a GIF image/],
   ["nothing", new Uint8Array(0), "empty", /is empty/],
 ])("%s is refused by name", async (_, bytes, code, message) => {

@@ -147,6 +147,15 @@ test("a pixel is as tall and as large as its voxel's sides say", () => {
   }
 });
 
+test("across a tilted gantry's slices a pixel is a parallelogram: what is labelled has one area and one volume", () => {
+  // Slices 2 mm above each other, each 1 mm further to the front.
+  const toWorld: Affine = [0.5, 0, 0, 0, 0, 0.5, 1, 0, 0, 0, 2, 0];
+  const { axial, coronal, sagittal } = planesOf({ size: [4, 5, 6], toWorld });
+  expect(axial.pixelArea).toBeCloseTo(0.25, 12);
+  expect(coronal.pixelArea).toBeCloseTo(0.5 * Math.hypot(1, 2), 12);
+  expect(sagittal.pixelArea).toBeCloseTo(0.5 * 2, 12);
+});
+
 const RAS: Affine = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0];
 
 function shown(data: VoxelData, slope = 1, intercept = 0) {

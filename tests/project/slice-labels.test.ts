@@ -140,6 +140,21 @@ test("statistics are in mm2, ml and intensities, slice by slice and as a whole",
   );
 });
 
+test("a mean leaves out voxels that hold no number, and there is none where all of them are such", () => {
+  const data = new Float32Array(VOXELS).fill(10);
+  data.fill(Number.NaN, 0, 2);
+  data[43] = Number.POSITIVE_INFINITY;
+  const volume = { size: SIZE, data, slope: 2, intercept: 1, toWorld: LAF };
+  const tally = new Tally(volume);
+  const change = [0, 4, 0, SEGMENTED | INSIDE, 42, 2, 0, SEGMENTED | INSIDE, 84, 1, 0, SEGMENTED | INSIDE];
+  tally.change(change, 1);
+  expect([tally.inside, tally.mean(0), tally.mean(2, 0), tally.mean(2, 1)]).toEqual([7, 21, 21, 21]);
+  expect(tally.mean(0, 0)).toBe(21);
+  expect(tally.mean(0, 1)).toBeNull();
+  tally.change(change, -1);
+  expect([tally.inside, tally.mean(0), tally.mean(2, 1)]).toEqual([0, null, null]);
+});
+
 const done = (index: number): Change => ({ kind: "done", slice: { axis: 2, index }, delta: [] });
 const brush = (index: number, axis: 0 | 2 = 2): Change => ({
   kind: "brush",
