@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Rng } from "../../src/core/index.ts";
 import { avgPool2, compileInference, conv2d, type Graph } from "../../src/engine/index.ts";
+import { pretrainedSegmenterPaths } from "../../src/files/index.ts";
 import { Desk, DropFolder, ImageCollection, startServer } from "../../src/server/index.ts";
 import { writeModelFolder } from "../../src/train/index.ts";
 import { root } from "../built.ts";
@@ -60,7 +61,7 @@ export async function generalPage({
       token: "the-token",
       page: join(root, "dist/app"),
       models: join(path, "models"),
-      segmenter: hasEncoder ? { encoder, decoder: encoder } : null,
+      segmenter: hasEncoder ? { encoder, decoder: pretrainedSegmenterPaths()!.decoder } : null,
       onDefect(error) {
         throw error;
       },

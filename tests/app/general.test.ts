@@ -153,3 +153,21 @@ test("an image is learned in the background, later proposals use it, and whoever
   await again.page.waitForSelector("text=Image learned.");
   expect(screen.complaints).toEqual([]);
 });
+
+test("a box on a learned image is answered with the pretrained segmenter's decoder, which is fetched for the first", async () => {
+  const { address } = await generalPage({ hasEncoder: true });
+  const screen = await Screen.open();
+  const person = await screen.visit(address);
+  const fetched: string[] = [];
+  person.page.on("response", (response) => fetched.push(new URL(response.url()).pathname));
+  await person.page.waitForSelector("text=Image learned.");
+  const decoders = () => fetched.filter((path) => path.endsWith("/decoder.onnx")).length;
+  await person.press("c");
+  expect(decoders()).toBe(0);
+  await person.draw("left", [0.3, 0.3], [0.6, 0.6]);
+  await person.offered();
+  await person.draw("left", [0.35, 0.3], [0.6, 0.65]);
+  await person.offered();
+  expect(decoders()).toBe(1);
+  expect(screen.complaints).toEqual([]);
+});
