@@ -121,7 +121,6 @@ test("a box on a slice is drawn with the arrow keys, closes that slice alone, an
   for (const key of ["Shift+ArrowRight", "Shift+ArrowDown", "ArrowDown"]) await person.press(key);
   await person.press("Enter");
   await person.page.waitForSelector("text=beyond the box are inside already and stay so");
-  await person.offered();
   await person.waitForStatus("saved");
 
   const { actions, data, width } = await kept(file);
