@@ -118,7 +118,12 @@ test("two series of a folder, and two in one archive, have journals and masks of
   await writeFile(join(place, "two.zip"), zipSync(Object.fromEntries(packed)));
   const server = await made([place]);
   const masks = [];
-  for (const { id } of server.images.list()) masks.push(await marked(server, id, 1));
+  const parts = [];
+  for (const { id } of server.images.list()) {
+    parts.push((await server.ask("GET", `/api/images/${id}/files`)).json());
+    masks.push(await marked(server, id, 1));
+  }
+  expect(parts.map(({ part, parts: all }) => [part, all])).toEqual([...[0, 1].map((i) => [i, 2]), [0, 1], [0, 1]]);
   expect(masks).toEqual([
     "labels/two_seg.nii.gz",
     "labels/two-part2_seg.nii.gz",
