@@ -56,7 +56,20 @@ test("a run on a user's files keeps and prints none of their texts", async () =>
 
 test("a report on a user's files has none of their texts, nor has the picture of its worst cases", async () => {
   const [data, model, out] = [await dataFolder(), await madeModel(), await folder()];
-  const args = ["evaluate", model, "--data", data, "--limit", "0", "--threads", "1", "--worst", join(out, "worst.png")];
+  const args = [
+    "evaluate",
+    model,
+    "--data",
+    data,
+    "--datasets",
+    "loaded",
+    "--limit",
+    "0",
+    "--threads",
+    "1",
+    "--worst",
+    join(out, "worst.png"),
+  ];
   const { status, stdout, stderr } = await runHere(...args, "--json");
   expect([status, JSON.parse(stdout).refused.length > 5]).toEqual([0, true]);
   expect(found([...contentOf(out), ...bytesOf(stdout, stderr)], texts)).toEqual([]);
