@@ -103,7 +103,7 @@ const PUBLIC: Readonly<Record<string, string>> = {
   "./core": `
     Box Grid Image InternalError Mask PartialSegmentation Rng RngState ShapeError Stroke TendrilError UsageError
     blurredWith boundsOf centreline clipBox components crc32 crop deepest depthIn distanceTo emptyMask emptyPartial
-    largestComponent masksBetween requireSameGrid visitStroke`,
+    jsonFault largestComponent masksBetween requireSameGrid visitStroke`,
   "./image": `
     Affine CT_WINDOWS CaseEncoder CocoImage DatasetCase DecodedSeg DicomCode DicomListing DicomSegCode DicomSegError
     DicomSegFile DicomSegIds DicomSegInput DicomSegment DicomSeries DicomSlice DicomStudy FileKind FractionalFrame GrayScale

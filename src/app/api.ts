@@ -103,6 +103,11 @@ export class Api {
     return (await this.json("POST", `${pathOf(id)}/labels`, labelsReply, change)).labels;
   }
 
+  /** Takes one that no image uses out of the project. @returns the others */
+  async removeLabel(id: string, value: number): Promise<readonly Label[]> {
+    return (await this.json("DELETE", `${pathOf(id)}/labels/${value}?tab=${this.tab}`, labelsReply)).labels;
+  }
+
   /** @returns how many actions are on disk and synced */
   async append(id: string, after: number, actions: readonly Action[]): Promise<number> {
     return (await this.json("POST", `${pathOf(id)}/actions`, saved, { tab: this.tab, after, actions })).saved;

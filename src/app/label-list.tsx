@@ -121,6 +121,11 @@ export function LabelDialog({ store }: { readonly store: Store }) {
           <button type="button" onClick={() => store.closeDraft()}>
             Cancel
           </button>
+          <Show when={store.draft() && store.isDraftRemovable()}>
+            <button type="button" onClick={() => store.removeDraft()}>
+              Remove
+            </button>
+          </Show>
         </div>
       </form>
     </dialog>

@@ -1,4 +1,4 @@
-/** The labels of the project on the page: which there are, which one is worked on, and adding or changing one. */
+/** The labels of the project on the page: which there are, which one is worked on, and adding, changing or removing one. */
 import { batch, createSignal } from "solid-js";
 import type { Label } from "../image/index.ts";
 import { FIRST, labelOf } from "../project/annotation.ts";
@@ -20,6 +20,8 @@ export interface LabelPorts {
   readonly api: Api;
   openImage(): OpenImage | null;
   isReadOnly(): boolean;
+  /** Resolves when all that was done is on the disk. */
+  settled(): Promise<void>;
   closeOffer(): void;
   announce(text: string): void;
   setMessage(message: Message | null): void;
@@ -27,7 +29,7 @@ export interface LabelPorts {
   redraw(): void;
 }
 
-export function createLabelWork({ api, openImage, isReadOnly, closeOffer, ...ports }: LabelPorts) {
+export function createLabelWork({ api, openImage, isReadOnly, settled, closeOffer, ...ports }: LabelPorts) {
   const { announce, setMessage, redraw } = ports;
   const [labels, setLabels] = createSignal<readonly Label[]>([]);
   const [key, setKey] = createSignal(FIRST);
@@ -114,6 +116,37 @@ export function createLabelWork({ api, openImage, isReadOnly, closeOffer, ...por
     }
   }
 
+  /** Asks whether the label that is being named is to go. */
+  function removeDraft(): void {
+    const opened = openImage();
+    const label = labels().find(({ value }) => value === draft()?.value);
+    setDraft(null);
+    if (!opened || !label) return;
+    setMessage({
+      ...{ tone: "note", text: `Remove the label ${label.name} from the project?` },
+      button: { label: "Remove it", run: () => void remove(opened, label) },
+    });
+  }
+
+  async function remove(opened: OpenImage, { value, name }: Label): Promise<void> {
+    if (openImage() !== opened) return;
+    try {
+      // What was just drawn may be of this label.
+      await settled();
+      const listed = await api.removeLabel(opened.id, value);
+      if (openImage() !== opened) return;
+      batch(() => {
+        if (key() === value) chooseKey(opened, FIRST);
+        take(opened, listed);
+      });
+      setMessage({ tone: "note", text: `Removed the label ${name}.` });
+      announce(`Removed the label ${name}.`);
+    } catch (error) {
+      setMessage({ tone: "warning", text: sentenceOf(error) });
+      announce(sentenceOf(error));
+    }
+  }
+
   return {
     show,
     take,
@@ -131,6 +164,9 @@ export function createLabelWork({ api, openImage, isReadOnly, closeOffer, ...por
       draft,
       keepDraft,
       closeDraft: () => setDraft(null),
+      /** Whether the label that is being named can be taken out of the list, unless an image uses it: all but the first. */
+      isDraftRemovable: () => keyOf(labels(), draft()?.value ?? labels()[0].value) !== FIRST,
+      removeDraft,
       beginLabel() {
         if (!isReadOnly()) setDraft({ name: "", color: freeColor(labels()) });
       },

@@ -68,7 +68,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
   const { isReadOnly } = saving.actions;
 
   const labels = createLabelWork({
-    ...{ ...shared, api, isReadOnly, redraw },
+    ...{ ...shared, api, isReadOnly, settled: saving.settled, redraw },
     closeOffer: () => closeOffer(),
   });
   const { label } = labels;

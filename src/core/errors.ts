@@ -39,3 +39,8 @@ export class InternalError extends Error {
     this.name = "InternalError";
   }
 }
+
+/** What `JSON.parse` says of a text, without the piece of it that it quotes: a file taken by mistake may name a patient there. */
+export function jsonFault(cause: unknown): string {
+  return (cause as Error).message.replace(/, (?:\.\.\.)?".*$/s, "");
+}

@@ -3,7 +3,7 @@
  * material). One line in, one line out; what is wrong with a message is the answer to it, and the talk goes on.
  */
 import { z } from "zod";
-import { type Grid, TendrilError } from "../core/index.ts";
+import { type Grid, jsonFault, TendrilError } from "../core/index.ts";
 import { decodeImage } from "../image/index.ts";
 import { type Answer, type Mark, type Method, type OpenImage, shownUnasked } from "./method.ts";
 
@@ -152,7 +152,7 @@ function parseJson(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch (cause) {
-    throw new TalkError(`The message is not JSON: ${(cause as Error).message.replaceAll(/\s+/g, " ")}.`, { cause });
+    throw new TalkError(`The message is not JSON: ${jsonFault(cause)}.`, { cause });
   }
 }
 

@@ -145,8 +145,10 @@ async function readSplits(folder: string): Promise<ReadonlyMap<string, string> |
     const { datasets } = manifestSchema.parse(JSON.parse(text));
     return new Map(Object.entries(datasets).map(([name, { split }]) => [name, split]));
   } catch (cause) {
-    const why = (cause as Error).message.replaceAll(/\s+/g, " ");
-    throw new DataError(`${path} does not name the splits as {"datasets": {NAME: {"split": "train"}}}: ${why}`);
+    throw new DataError(
+      `${path} does not name the splits as {"datasets": {NAME: {"split": "train"}}}. Put it right, or remove it.`,
+      { cause },
+    );
   }
 }
 

@@ -29,7 +29,8 @@ import {
 } from "./image-files.ts";
 import { type Imported, importMask } from "./import.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
-import { type LabelChange, type ListedLabel, labelsOf, withLabel, withUsed } from "./labels.ts";
+import { imagesUsing } from "./label-use.ts";
+import { type LabelChange, type ListedLabel, labelsOf, withLabel, withoutLabel, withUsed } from "./labels.ts";
 import { ensureProjectFile, projectFolderOf, readLabels, writeLabels } from "./project-file.ts";
 import { statisticsCsv, talliesOf } from "./tally.ts";
 
@@ -108,6 +109,19 @@ export class ImageWork {
   async changeLabel(change: LabelChange): Promise<ListedLabel[]> {
     const labels = withLabel(await this.labels(), change);
     return (await writeLabels(await projectFolderOf(this.files), labels)).labels;
+  }
+
+  /**
+   * Takes a label that no image of the project uses out of its list. Calls for one project must not overlap.
+   *
+   * @throws {LabelError} when one does, or it is the first
+   * @throws {JournalError} when another image's journal cannot be read
+   * @throws {ProjectFileError | FileError} as `labels`; the old list stays
+   */
+  async removeLabel(value: number): Promise<ListedLabel[]> {
+    const folder = await projectFolderOf(this.files);
+    const labels = withoutLabel(await this.labels(), value, await imagesUsing(folder, value));
+    return (await writeLabels(folder, labels)).labels;
   }
 
   /** As `Journal.append`; the first one makes the folder and the project file. */

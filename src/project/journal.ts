@@ -265,6 +265,24 @@ export async function readJournal(path: string, header: JournalHeader): Promise<
   }
 }
 
+/**
+ * A journal by itself, of whichever image.
+ *
+ * @throws {JournalError} when it is none, or a whole line holds no action
+ * @throws {FileError} when it cannot be read
+ */
+export async function readAnyJournal(path: string): Promise<{ header: JournalHeader; actions: readonly Action[] }> {
+  const bytes = await readLimited(path, JOURNAL_LIMIT);
+  const line = lineAt(bytes, 0);
+  const header = headerSchema.safeParse(line && jsonOf(line.json)).data;
+  if (!header)
+    throw new JournalError(
+      "not-a-journal",
+      `${basename(path)} is not a journal of this version of Tendril, or its first line is damaged. ${UNTOUCHED} Move it to another folder.`,
+    );
+  return { header, actions: parseJournal(bytes, header, basename(path)).actions };
+}
+
 /** Base name of the image that a journal was begun on, by its first line alone; null where there is no journal, or that line is not whole. */
 export async function journalImage(path: string): Promise<string | null> {
   // Opening a named pipe would wait for its writer.

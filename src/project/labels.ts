@@ -1,6 +1,6 @@
 /**
  * The labels of a project: what may be in their list, and how it changes. The first is the one whose changes name no label, so it stays the
- * first; none is taken away, since journals may name it. Pure: the page goes by the same rules.
+ * first; one that a journal names is not taken away. Pure: the page goes by the same rules.
  */
 import { colorOf, type Label } from "../image/index.ts";
 import { FIRST } from "./annotation.ts";
@@ -60,6 +60,36 @@ export function withLabel(listed: readonly ListedLabel[], { value, name, color }
   if (next > LABEL_LIMIT)
     throw new LabelError(`Labels have values up to ${LABEL_LIMIT}, and the project's last one is ${next - 1}.`);
   return [...labels, { value: next, name: clean, color }];
+}
+
+/**
+ * The list without one label.
+ *
+ * @param images  names of those that have changes of it
+ * @throws {LabelError} when there are any, it is the first, or there is no such label
+ */
+export function withoutLabel(listed: readonly ListedLabel[], value: number, images: readonly string[]): ListedLabel[] {
+  const [first, ...others] = listed;
+  const label = listed.find((one) => one.value === value);
+  if (!label) throw new LabelError(`The project has no label ${value}.`);
+  if (label === first)
+    throw new LabelError(`${label.name} is the project's first label, which stays. Rename it instead.`);
+  if (images.length > 0)
+    throw new LabelError(
+      `${label.name} stays: ${namesOf(images)} ${images.length > 1 ? "have" : "has"} changes of it. ` +
+        "Those that were undone count, since redo brings them back. Rename the label instead.",
+    );
+  return [first, ...others.filter((one) => one !== label)];
+}
+
+/** Names that one sentence has room for. */
+const NAMED = 3;
+
+function namesOf(images: readonly string[]): string {
+  const named = images.slice(0, NAMED);
+  const rest = images.length - named.length;
+  const all = rest > 0 ? [...named, `${rest} more`] : named;
+  return all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : all[0];
 }
 
 /** Why a label cannot be called so; null when it can. */

@@ -32,6 +32,7 @@ const labelChange = z.strictObject({
   name: z.string().max(NAME_LIMIT),
   color: z.string().regex(/^#[0-9a-f]{6}$/i),
 });
+const labelValue = z.object({ value: z.coerce.number().int().positive() });
 const byId = z.object({ id: z.string() });
 const upload = z.strictObject({ name: z.string().min(1).max(NAME_LIMIT) });
 
@@ -84,6 +85,11 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
 
   api.post("/images/:id/labels", async ({ params, body }) => {
     return { labels: shownLabels(await desk.changeLabel(imageOf(params), parse(labelChange, body))) };
+  });
+
+  api.delete("/images/:id/labels/:value", async ({ params, query }) => {
+    const { value } = parse(labelValue, params);
+    return { labels: shownLabels(await desk.removeLabel(imageOf(params), parse(tabOnly, query).tab, value)) };
   });
 
   api.post("/images/:id/actions", { bodyLimit: ACTIONS_LIMIT }, async ({ params, body }) => {

@@ -37,14 +37,7 @@ export class Desk {
 
   /** @throws {RequestError} when another tab writes on this image */
   async append(image: OpenImage, tab: string, after: number, actions: readonly unknown[]): Promise<number> {
-    const place = this.place(image);
-    if (!this.claim(place, tab))
-      throw new RequestError(
-        409,
-        "not-writer",
-        "Another window draws on this image. Go on there, or close it and reload this one.",
-      );
-    return (await this.work(place)).append(after, actions);
+    return (await this.written(image, tab)).append(after, actions);
   }
 
   /** The work on an image, for export and download, which any tab may ask for. */
@@ -54,9 +47,25 @@ export class Desk {
 
   /** Adds a label to the image's project, or changes one; one after the other, since images share a project. */
   changeLabel(image: OpenImage, change: LabelChange): Promise<ListedLabel[]> {
-    const turn = this.labelling.then(async () => (await this.look(image)).changeLabel(change));
-    this.labelling = turn.catch(() => undefined);
-    return turn;
+    return this.inTurn(async () => (await this.look(image)).changeLabel(change));
+  }
+
+  /**
+   * Takes a label that no image uses out of the image's project.
+   *
+   * @throws {RequestError} when another tab writes, on this image or on one that it could begin to use the label on
+   */
+  removeLabel(image: OpenImage, tab: string, value: number): Promise<ListedLabel[]> {
+    return this.inTurn(async () => {
+      const work = await this.written(image, tab);
+      if ([...this.places.values()].some(({ writer }) => writer && writer.tab !== tab && this.isHere(writer)))
+        throw new RequestError(
+          409,
+          "other-window",
+          "Another window draws on an image and may use the label. Close it, wait ten seconds, and try again.",
+        );
+      return work.removeLabel(value);
+    });
   }
 
   /** How many actions an open image has; undefined when it is not open. */
@@ -69,6 +78,28 @@ export class Desk {
     await Promise.all([...this.places.values()].map(close));
   }
 
+  /** The work on an image for the tab that writes it. */
+  private written(image: OpenImage, tab: string): Promise<ImageWork> {
+    const place = this.place(image);
+    if (!this.claim(place, tab))
+      throw new RequestError(
+        409,
+        "not-writer",
+        "Another window draws on this image. Go on there, or close it and reload this one.",
+      );
+    return this.work(place);
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.labelling.then(work);
+    this.labelling = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private isHere({ seen }: { readonly seen: number }): boolean {
+    return this.now() - seen < SILENCE;
+  }
+
   private place(image: OpenImage): Place {
     const place = this.places.get(image.id) ?? { image, writer: null, work: null };
     this.places.set(image.id, place);
@@ -77,7 +108,7 @@ export class Desk {
 
   private claim(place: Place, tab: string): boolean {
     const { writer } = place;
-    if (writer && writer.tab !== tab && this.now() - writer.seen < SILENCE) return false;
+    if (writer && writer.tab !== tab && this.isHere(writer)) return false;
     place.writer = { tab, seen: this.now() };
     return true;
   }
@@ -94,8 +125,7 @@ export class Desk {
   /** Images that nobody has asked for in a while give their memory back; the next request opens them again. */
   private closeSilent(except: OpenImage): void {
     for (const place of this.places.values())
-      if (place.image.id !== except.id && (!place.writer || this.now() - place.writer.seen >= SILENCE))
-        void close(place);
+      if (place.image.id !== except.id && (!place.writer || !this.isHere(place.writer))) void close(place);
   }
 }
 

@@ -49,8 +49,8 @@ export interface AnnotatedImages {
 
 /** A folder holds nothing to train or evaluate on. */
 export class DataError extends TendrilError {
-  constructor(message: string) {
-    super("data", message);
+  constructor(message: string, options?: ErrorOptions) {
+    super("data", message, options);
   }
 }
 

@@ -1,6 +1,6 @@
 /** A training run as one JSON file: complete, no hidden defaults, unknown keys refused. `configs/` holds an example of each kind. */
 import { z } from "zod";
-import { UsageError } from "../core/index.ts";
+import { jsonFault, UsageError } from "../core/index.ts";
 import type { OptimiserOptions } from "../engine/index.ts";
 import { generalShape, PAPER_SIZE } from "../model/index.ts";
 import { CYCLE } from "./sample-stream.ts";
@@ -138,9 +138,7 @@ export function parseConfig(text: string, source: string): TrainingConfig {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    // The parser quotes the text, line feeds and all.
-    const why = (cause as Error).message.replaceAll(/\s+/g, " ");
-    throw new UsageError(`${source} is not JSON: ${why}. Compare it with configs/paper.json.`, { cause });
+    throw new UsageError(`${source} is not JSON: ${jsonFault(cause)}. Compare it with configs/paper.json.`, { cause });
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

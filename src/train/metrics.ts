@@ -2,9 +2,13 @@
 import { z } from "zod";
 import { TendrilError } from "../core/index.ts";
 import { atomicWrite, orAbsent, readText } from "../files/index.ts";
+import { CYCLE } from "./sample-stream.ts";
 
-/** Steps that one line averages over. */
-export const LOG_EVERY = 25;
+/**
+ * Steps that one line averages over: a cycle of a general run, whose loss depends on the round. In 25 steps one round counted double, another one
+ * in each line, and a run of whole cycles ended in a line of fewer.
+ */
+export const LOG_EVERY = CYCLE;
 
 const LOG_LIMIT = 256 * 2 ** 20;
 

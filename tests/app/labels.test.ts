@@ -117,6 +117,47 @@ test("two labels share an image: neither covers the other, undo goes back throug
   expect(screen.complaints.filter((text) => !text.includes("ERR_CONNECTION"))).toEqual([]);
 });
 
+test("a label that no image uses is removed after a question; one that is used stays, and the page says where it is used", async () => {
+  const path = await folder();
+  const image = join(path, "scan.png");
+  await writeFile(image, drawnImage(120, 90));
+  const screen = await Screen.open();
+  const person = await screen.visit((await annotate([image])).address);
+  const { page } = person;
+  const names = async () => (await page.locator(".label-row .label-name").allTextContents()).join();
+  const remove = async () => {
+    await page.click(".label-list >> text=Edit");
+    await page.click(".naming >> text=Remove");
+    expect(await violations(person)).toEqual([]);
+    await page.click("text=Remove it");
+  };
+  await person.waitForStatus("saved");
+  // The first one stays.
+  await page.click(".label-list >> text=Edit");
+  expect(await page.locator(".naming >> text=Remove").count()).toBe(0);
+  await page.press(".naming input[type=text]", "Escape");
+
+  await addLabel(person, "Tumor");
+  await addLabel(person, "Cyst");
+  await person.press("b");
+  await person.draw("left", [0.3, 0.5], [0.5, 0.5]);
+  await remove();
+  await page.waitForSelector("text=Cyst stays: scan.png has changes of it.");
+  expect(await names()).toBe("Object,Tumor,Cyst");
+  await person.press(",");
+  await waitForLabel(page, "Tumor");
+  await remove();
+  await page.waitForSelector("text=Removed the label Tumor.");
+  await waitForLabel(page, "Object");
+  expect(await names()).toBe("Object,Cyst");
+  const { labels } = JSON.parse(await readFile(join(path, "tendril.json"), "utf8"));
+  expect(labels.map(({ value, name }: { value: number; name: string }) => [value, name])).toEqual([
+    [1, "Object"],
+    [3, "Cyst"],
+  ]);
+  expect(screen.complaints.filter((text) => !text.includes("422"))).toEqual([]);
+});
+
 test("in a volume slices are done and filled label by label, and the other label keeps its voxels", async () => {
   const path = await folder();
   const file = join(path, "body.nii");

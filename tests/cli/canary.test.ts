@@ -1,40 +1,21 @@
 /** P6 through the commands: nothing that a file says beside its pixels and place is in an export, the journal, or what is printed. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { encodeLabels, encodeSegNrrd } from "../../src/image/index.ts";
 import { ImageWork } from "../../src/project/index.ts";
-import { found, loadedJpeg, loadedNifti, loadedNrrd, loadedPng, loadedTiff, planter } from "../image/loaded.ts";
-import { fixtures, fixture as segFixture } from "../image/seg-source.ts";
+import { canaries, contentOf } from "../image/canaries.ts";
+import { found } from "../image/loaded.ts";
 import { folder } from "../project/made.ts";
 import { runHere } from "./in-process.ts";
 
-const { planted }: { planted: Record<string, string> } = JSON.parse(
-  readFileSync(join(fixtures, "expected.json"), "utf8"),
-);
 /** What docs/exports-dicom-seg.md allows in a segmentation. */
 const ALLOWED = "AccessionNumber PatientBirthDate PatientID PatientName StudyDate StudyID StudyTime".split(" ");
 
-const own: string[] = [];
-const plant = planter(own, "C");
-const FILES: Readonly<Record<string, Uint8Array>> = {
-  "a.nii": loadedNifti(plant),
-  "b.png": loadedPng(plant),
-  "c.dcm": segFixture("canary.dcm"),
-  "d.tif": loadedTiff(plant),
-  "e.jpg": loadedJpeg(plant),
-  "f.nrrd": loadedNrrd(plant),
-};
+const { files: FILES, inDicom: planted, own, texts: all } = canaries("C");
 const IMAGES = ["b.png", "d.tif", "e.jpg"];
 const VOLUMES = ["a.nii", "c.dcm", "f.nrrd"];
-const texts = [...own, ...Object.values(planted)];
-
-/** Everything in the folder, names as well. */
-function contentOf(place: string): Buffer[] {
-  return readdirSync(place, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .flatMap((entry) => [Buffer.from(entry.name), readFileSync(join(entry.parentPath, entry.name))]);
-}
+const texts = all();
 
 /** The files in a folder, one voxel of each by hand and exported beside it. */
 async function annotated(): Promise<string> {

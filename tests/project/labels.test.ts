@@ -1,5 +1,5 @@
 /** The list of labels: its rules, and the file that it is kept in. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
@@ -11,6 +11,7 @@ import {
   NEW_PROJECT,
   shownLabels,
   withLabel,
+  withoutLabel,
   withUsed,
 } from "../../src/project/index.ts";
 import { folderWithImage, session } from "./made.ts";
@@ -105,4 +106,42 @@ test("a list that was lost costs names and no work; one that was damaged is left
   await expect(ImageWork.open(image)).rejects.toMatchObject({ code: "bad-project-file" });
   await expect(work.changeLabel({ name: "b", color: "#000000" })).rejects.toMatchObject({ code: "bad-project-file" });
   expect(await readFile(join(folder, "tendril.json"), "utf8")).toBe(damaged);
+});
+
+test("a label that no image uses is taken away; the first, an unknown one and one that is used are refused with a sentence", () => {
+  const two = withLabel(OLD, { name: "Tumor", color: "#009e73" });
+  expect(withoutLabel(two, 2, [])).toEqual(two.slice(0, 1));
+  expect(() => withoutLabel(two, 1, [])).toThrow("Object is the project's first label, which stays.");
+  expect(() => withoutLabel(two, 3, [])).toThrow("The project has no label 3.");
+  expect(() => withoutLabel(two, 2, ["a.png"])).toThrow("Tumor stays: a.png has changes of it.");
+  expect(() => withoutLabel(two, 2, ["a", "b"])).toThrow("Tumor stays: a and b have changes of it.");
+  expect(() => withoutLabel(two, 2, ["a", "b", "c", "d", "e"])).toThrow("Tumor stays: a, b, c and 2 more have");
+});
+
+test("a label is removed only when no journal of the project names it, undone or in a folder below", async () => {
+  const { folder, image } = await folderWithImage();
+  const work = await ImageWork.open(image);
+  await work.changeLabel({ name: "Tumor", color: "#009e73" });
+  await work.changeLabel({ name: "Cyst", color: "#cc79a7" });
+  const stroke = { points: [[0, 0]], width: 1 };
+  const brush = { kind: "brush", mark: "inside", stroke, label: 2, delta: [0, 1, 0, 7], at: 1 };
+  await work.append(0, [brush, { kind: "undo", at: 2 }]);
+  await expect(work.removeLabel(2)).rejects.toThrow("Tumor stays: scan.png has changes of it.");
+  const below = join(folder, "below");
+  await mkdir(join(below, "labels"), { recursive: true });
+  await copyFile(join(folder, "labels/scan.journal"), join(below, "labels/other.journal"));
+  await expect(work.removeLabel(2)).rejects.toThrow("scan.png and scan.png have changes of it.");
+  // With a list of its own it is another project.
+  await copyFile(join(folder, "tendril.json"), join(below, "tendril.json"));
+  await expect(work.removeLabel(2)).rejects.toThrow("Tumor stays: scan.png has changes of it.");
+  expect((await work.removeLabel(3)).map(({ name }) => name)).toEqual(["Object", "Tumor"]);
+  expect((await work.labels()).map(({ name }) => name)).toEqual(["Object", "Tumor"]);
+  // Nobody knows what a damaged one names.
+  await work.changeLabel({ name: "Cyst", color: "#cc79a7" });
+  const damaged = join(folder, "labels/gone.journal");
+  await writeFile(damaged, "lost");
+  await expect(work.removeLabel(3)).rejects.toThrow("gone.journal is not a journal");
+  await rm(damaged);
+  await work.removeLabel(3);
+  await work.close();
 });

@@ -135,6 +135,50 @@ test("a session gives the image, its actions and what was cut; the first tab wri
   });
 });
 
+test("a label is removed by the tab that draws, when no image uses it and no other window may begin to", async () => {
+  const { ask, url, folder, clock } = await oneImage();
+  const remove = (value: number, tab = TAB) => ask("DELETE", `${url}/labels/${value}?tab=${tab}`);
+  const said = async (answer: ReturnType<typeof remove>) => {
+    const { statusCode, ...reply } = await answer;
+    return [statusCode, reply.json().error?.code];
+  };
+  for (const name of ["Liver", "Spleen"]) await ask("POST", `${url}/labels`, { name, color: "#009e73" });
+  await ask("POST", `${url}/session`, { tab: TAB });
+  const stroke = { points: [[0, 0]], width: 1 };
+  const brush = { kind: "brush", mark: "inside", stroke, label: 2, delta: [0, 1, 0, 7], at: 1 };
+  await ask("POST", `${url}/actions`, { tab: TAB, after: 0, actions: [brush] });
+  expect(await said(remove(1))).toEqual([422, "bad-label"]);
+  expect(await said(remove(9))).toEqual([422, "bad-label"]);
+  expect((await remove(2)).json().error.message).toContain("Liver stays: scan.png has changes of it.");
+  expect(await said(remove(3, OTHER_TAB))).toEqual([409, "not-writer"]);
+  expect(await said(remove(3, "nobody"))).toEqual([400, "bad-request"]);
+  const left = [
+    { value: 1, name: "Object", color: "#3ba7ff" },
+    { value: 2, name: "Liver", color: "#009e73" },
+  ];
+  expect((await remove(3)).json()).toEqual({ labels: left });
+  expect(JSON.parse(await readFile(join(folder, "tendril.json"), "utf8")).labels).toEqual(left);
+
+  await ask("POST", `${url}/labels`, { name: "Spleen", color: "#009e73" });
+  clock.now += SILENCE;
+  await ask("POST", `${url}/session`, { tab: OTHER_TAB });
+  expect(await said(remove(3))).toEqual([409, "not-writer"]);
+});
+
+test("a label stays while another window draws on another image", async () => {
+  const place = await folder();
+  for (const name of ["a.png", "b.png"]) await writeFile(join(place, name), imageBytes(GRID, 2));
+  const { ask, images, clock } = await made([place]);
+  const [a, b] = images.list().map(({ id }) => `/api/images/${id}`);
+  await ask("POST", `${a}/labels`, { name: "Liver", color: "#009e73" });
+  await ask("POST", `${a}/session`, { tab: TAB });
+  await ask("POST", `${b}/session`, { tab: OTHER_TAB });
+  const remove = () => ask("DELETE", `${a}/labels/2?tab=${TAB}`);
+  expect((await remove()).json().error.code).toBe("other-window");
+  clock.now += SILENCE;
+  expect((await remove()).statusCode).toBe(200);
+});
+
 test("labels are added and changed one after the other, however many ask at once, and refused with a sentence", async () => {
   const { ask, url, folder } = await oneImage();
   const post = (body: object) => ask("POST", `${url}/labels`, body);

@@ -4,26 +4,14 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { LightMyRequestResponse } from "fastify";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { found, loadedJpeg, loadedNifti, loadedNrrd, loadedPng, loadedTiff, planter } from "../image/loaded.ts";
-import { fixtures, fixture as segFixture } from "../image/seg-source.ts";
+import { canaries, contentOf } from "../image/canaries.ts";
+import { found } from "../image/loaded.ts";
 import { folder } from "../project/made.ts";
 import { asOurPage, made, TAB } from "./made.ts";
 
-const { planted }: { planted: Record<string, string> } = JSON.parse(
-  readFileSync(join(fixtures, "expected.json"), "utf8"),
-);
-const own: string[] = [];
-const plant = planter(own, "S");
-const FILES: Readonly<Record<string, Uint8Array>> = {
-  "a.nii": loadedNifti(plant),
-  "b.png": loadedPng(plant),
-  "c.dcm": segFixture("canary.dcm"),
-  "d.tif": loadedTiff(plant),
-  "e.jpg": loadedJpeg(plant),
-  "f.nrrd": loadedNrrd(plant),
-};
+const { files: FILES, own, plant, texts: all } = canaries("S");
 const FOLDER = plant();
-const texts = [...own, ...Object.values(planted)];
+const texts = all();
 
 /** The last name of a folder is one of the texts. */
 async function place(): Promise<string> {
@@ -108,8 +96,8 @@ test("an annotator's requests and many that are refused", async () => {
   expect(found(masks, texts)).toEqual([]);
   expect(lines).toEqual([]);
   expect(readdirSync(drops).length).toBeGreaterThan(5);
-  const labels = readdirSync(join(path, "labels")).map((name) => readFileSync(join(path, "labels", name)));
-  expect(labels.length).toBeGreaterThan(15);
+  const labels = contentOf(join(path, "labels"));
+  expect(labels.length).toBeGreaterThan(30);
   expect(found(labels, texts)).toEqual([]);
 });
 

@@ -18,7 +18,7 @@ export interface Made {
   readonly drops: string;
   /** Milliseconds; put forward by the test. */
   readonly clock: { now: number };
-  readonly ask: (method: "GET" | "POST", url: string, body?: object) => Promise<LightMyRequestResponse>;
+  readonly ask: (method: "GET" | "POST" | "DELETE", url: string, body?: object) => Promise<LightMyRequestResponse>;
 }
 
 export async function made(paths: readonly string[], more: Partial<ServerOptions> = {}): Promise<Made> {
@@ -55,7 +55,7 @@ export async function made(paths: readonly string[], more: Partial<ServerOptions
   return { server, images, drops, clock, ask: (...request) => server.inject(asOurPage(...request)) };
 }
 
-export function asOurPage(method: "GET" | "POST", url: string, body?: object): InjectOptions {
+export function asOurPage(method: "GET" | "POST" | "DELETE", url: string, body?: object): InjectOptions {
   const headers = { host: HOST, origin: `http://${HOST}`, "x-tendril-token": TOKEN };
   return { method, url, headers, ...(body ? { payload: body } : {}) };
 }
