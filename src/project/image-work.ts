@@ -31,6 +31,7 @@ import { type Imported, importMask } from "./import.ts";
 import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
 import { type LabelChange, type ListedLabel, labelsOf, withLabel, withUsed } from "./labels.ts";
 import { ensureProjectFile, projectFolderOf, readLabels, writeLabels } from "./project-file.ts";
+import { strayNotes } from "./stray-journals.ts";
 import { statisticsCsv, talliesOf } from "./tally.ts";
 
 const LINE_FEED = 10;
@@ -48,13 +49,16 @@ export interface ExportedMask {
 
 export class ImageWork {
   readonly journal: Journal;
+  /** What the annotator should know before beginning, a sentence each: work that lies beside the image under another name */
+  readonly notes: readonly string[];
   private readonly files: ImageFiles;
   private readonly stem: string;
 
-  private constructor(files: ImageFiles, stem: string, journal: Journal) {
+  private constructor(files: ImageFiles, stem: string, journal: Journal, notes: readonly string[]) {
     this.files = files;
     this.stem = stem;
     this.journal = journal;
+    this.notes = notes;
   }
 
   /**
@@ -79,7 +83,8 @@ export class ImageWork {
     const prepare = () => prepareFolders(files);
     const stem = await stemOfFiles(files);
     const journal = await Journal.open(besideImage(files, stem, ".journal"), header, { prepare });
-    const work = new ImageWork(files, stem, journal);
+    const notes = journal.actions.length === 0 ? await strayNotes(files, header, stem) : [];
+    const work = new ImageWork(files, stem, journal, notes);
     await work.labels();
     return work;
   }
