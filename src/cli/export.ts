@@ -66,8 +66,10 @@ export function exportCommand(): Command {
         },
         note: (text: string) => void notes.push(text),
       };
+      // A segmentation names the image of each frame, which says where it lies; all others have the volume's one matrix.
+      const images = format === "dicom-seg" ? oneByOne(found) : told(oneByOne(found), set.note);
       const files: Files = (async function* () {
-        for await (const { path, bytes } of FORMATS[format].write(oneByOne(found), set)) {
+        for await (const { path, bytes } of FORMATS[format].write(images, set)) {
           written.push(path);
           yield [path, bytes] as const;
         }
@@ -88,6 +90,14 @@ function requireFitting({ format, output, fractional, removeIdentifiers }: Optio
     throw new UsageError(
       `--${fractional ? "fractional" : "remove-identifiers"} is for dicom-seg; ${format} has no probabilities and no identifiers.`,
     );
+}
+
+/** What was noticed of a volume goes with its mask: who gets that cannot see missing or uneven slices in it. */
+async function* told(images: AsyncIterable<Annotated>, note: (text: string) => void): AsyncGenerator<Annotated> {
+  for await (const one of images) {
+    if ("notes" in one.source) for (const text of one.source.notes) note(`${one.name}: ${text}`);
+    yield one;
+  }
 }
 
 /** Reads one after the other, so that one volume is in memory at a time; with a bar where that takes long. */
