@@ -79,8 +79,11 @@ export function exportCommand(): Command {
         ...(probabilities && { probabilities }),
         note: (text: string) => void notes.push(text),
       };
+      // A segmentation names the image of each frame, which says where it lies; all others have the volume's one matrix.
+      const read = oneByOne(found, options.fractional);
+      const images = format === "dicom-seg" ? read : told(read, set.note);
       const files: Files = (async function* () {
-        for await (const { path, bytes } of FORMATS[format].write(oneByOne(found, options.fractional), set)) {
+        for await (const { path, bytes } of FORMATS[format].write(images, set)) {
           written.push(path);
           yield [path, bytes] as const;
         }
@@ -104,6 +107,14 @@ function requireFitting(options: Options): void {
     );
   if (!fractional && (model !== undefined || seed !== undefined || !features))
     throw new UsageError("--model, --seed and --no-features are for the probabilities of --fractional.");
+}
+
+/** What was noticed of a volume goes with its mask: who gets that cannot see missing or uneven slices in it. */
+async function* told(images: AsyncIterable<Annotated>, note: (text: string) => void): AsyncGenerator<Annotated> {
+  for await (const one of images) {
+    if ("notes" in one.source) for (const text of one.source.notes) note(`${one.name}: ${text}`);
+    yield one;
+  }
 }
 
 /** Reads one after the other, so that one volume is in memory at a time. */

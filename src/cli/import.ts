@@ -57,7 +57,7 @@ export function importCommand(): Command {
         const found = occurringLabels(map);
         const labels = allLabels ? requireSome(found, name) : [chosen(found, wanted, name)];
         const keys = allLabels ? await keysOfAll(work, labels, name) : await keysOfOne(work, labels);
-        for (const note of map.notes ?? []) console.error(note);
+        for (const note of [...work.notes, ...(map.notes ?? [])]) console.error(note);
         for (const [i, label] of labels.entries()) {
           const done = await work.import(map, { sha256: sha256(bytes), label: label.value }, keys[i]);
           const { gained, byHand } = done;

@@ -1,11 +1,12 @@
 /** `tendril inspect FILE... [--json]` */
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command } from "commander";
 import { type Image, TendrilError } from "../core/index.ts";
-import { readLimited } from "../files/index.ts";
 import {
   CT_WINDOWS,
   decodeAny,
+  decodeFiles,
   ImageFormatError,
   nameFormat,
   niftiHeaderOf,
@@ -14,14 +15,15 @@ import {
   type Volume,
   type VoxelData,
 } from "../image/index.ts";
+import { filesAt, type ImageFiles, readImageFiles } from "../project/index.ts";
+import { ImageCollection } from "../server/index.ts";
 import { aligned } from "./table.ts";
-
-const FILE_LIMIT = 2 ** 30;
 
 const HELP = `
 Prints for each file its format, size in pixels or voxels, spacing in mm, orientation (the ends that the axes run towards: R or L, A or P,
 S or I), the matrix from voxels to patient in mm (RAS), the type and range of what is stored, windows, what else was noticed, and every
 field of a NIfTI header with its place in bytes. A refused file is printed with the reason and, where there is one, the place.
+Of a folder the same is printed for each of its images and for each DICOM series in it, as the app would list them.
 
 Texts of a header may hold names: how long they are is printed, and with --texts what they say. Exit code 1 when a file is refused.`;
 
@@ -33,15 +35,14 @@ const OWN_WINDOW = new RegExp(`^(${CT_WINDOWS.map(({ name }) => name).join("|")}
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("Say what a file says about itself, or why it cannot be opened.")
-    .argument("<files...>", "images and volumes")
+    .argument("<paths...>", "images and volumes, or folders of them and of DICOM series")
     .option("--texts", "print the texts of headers as well", false)
     .option("--json", 'print {"files": [...]} instead of text', false)
     .addHelpText("after", HELP)
     .action(async (paths: readonly string[], { json, texts }: { readonly json: boolean; readonly texts: boolean }) => {
       const reports = [];
       for (const path of paths) {
-        const report = await inspect(path);
-        reports.push(texts ? report : withoutTexts(report));
+        for (const report of await reportsOf(path)) reports.push(texts ? report : withoutTexts(report));
       }
       if (json) console.log(JSON.stringify({ files: reports }));
       else console.log(reports.map(asText).join("\n\n"));
@@ -99,20 +100,38 @@ interface FoundVolume {
   readonly notes: readonly string[];
 }
 
-/** A file that cannot be read or opened is reported like the others. */
-async function inspect(path: string): Promise<Report> {
-  const file = basename(path);
+/** Of a file, or of each image and DICOM series of a folder, as the app lists them, and of what it refuses there. */
+async function reportsOf(path: string): Promise<Report[]> {
+  if (!(await stat(path).catch(() => null))?.isDirectory()) return [await inspect(basename(path), filesAt(path))];
+  const images = new ImageCollection();
+  await images.addPath(path);
+  const reports: Report[] = [];
+  for (const { name, files, notes } of images.list()) reports.push(await inspect(name, files, notes));
+  const refused = images.refused.map(({ name, message }) => ({
+    file: name,
+    error: { code: "refused", offset: null, message },
+  }));
+  return [...reports, ...refused];
+}
+
+/**
+ * What cannot be read or opened is reported like the others.
+ *
+ * @param noticed  when the files were found
+ */
+async function inspect(file: string, files: ImageFiles, noticed: readonly string[] = []): Promise<Report> {
   let header = {};
   try {
-    const bytes = await readLimited(path, FILE_LIMIT);
-    const nifti = niftiHeaderOf(bytes, file);
+    const read = await readImageFiles(files);
+    const [{ name, bytes }] = read;
+    const nifti = niftiHeaderOf(bytes, name);
     if (nifti) header = { header: nifti.list() };
-    const opened = await decodeAny(bytes, file);
-    return {
-      file,
-      found: opened.kind === "image" ? ofImage(opened.image, bytes) : ofVolume(opened.volume, file, bytes),
-      ...header,
-    };
+    // Of a single file as much as can be read is told, where the app would refuse a series with a damaged slice.
+    const isSingle = read.length === 1 && files.part === 0;
+    const opened = await (isSingle ? decodeAny(bytes, name) : decodeFiles(read, files.part));
+    if (opened.kind === "image") return { file, found: ofImage(opened.image, bytes) };
+    const notes = [...new Set([...noticed, ...opened.volume.notes])];
+    return { file, found: ofVolume({ ...opened.volume, notes }, name, bytes), ...header };
   } catch (error) {
     if (!(error instanceof TendrilError)) throw error;
     const offset = error instanceof ImageFormatError ? (error.offset ?? null) : null;

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { FileError, readLimited } from "../files/index.ts";
 import type { NamedFile } from "../image/index.ts";
-import { journalImage } from "./journal.ts";
+import { journalHeader } from "./journal.ts";
 
 /** Bytes of an image's files together. */
 export const IMAGE_FILE_LIMIT = 2 ** 30;
@@ -60,7 +60,8 @@ export async function stemOfFiles({ paths: [first], part }: ImageFiles): Promise
   const name = basename(first);
   const end = part === 0 ? "" : `-part${part + 1}`;
   const [short, long] = [`${stemOf(name)}${end}`, `${name}${end}`];
-  const owner = async (stem: string) => journalImage(join(dirname(first), LABELS_FOLDER, `${stem}.journal`));
+  const owner = async (stem: string) =>
+    (await journalHeader(join(dirname(first), LABELS_FOLDER, `${stem}.journal`)))?.image ?? null;
   if ((await owner(long)) === name) return long;
   const other = await owner(short);
   // A journal whose image is gone is that of a renamed one, or of one that this took the place of: who opens it can tell.

@@ -32,6 +32,7 @@ import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
 import { imagesUsing } from "./label-use.ts";
 import { type LabelChange, type ListedLabel, labelsOf, withLabel, withoutLabel, withUsed } from "./labels.ts";
 import { ensureProjectFile, projectFolderOf, readLabels, writeLabels } from "./project-file.ts";
+import { strayNotes } from "./stray-journals.ts";
 import { statisticsCsv, talliesOf } from "./tally.ts";
 
 const LINE_FEED = 10;
@@ -55,13 +56,16 @@ export interface Marked {
 
 export class ImageWork {
   readonly journal: Journal;
+  /** What the annotator should know before beginning, a sentence each: work that lies beside the image under another name */
+  readonly notes: readonly string[];
   private readonly files: ImageFiles;
   private readonly stem: string;
 
-  private constructor(files: ImageFiles, stem: string, journal: Journal) {
+  private constructor(files: ImageFiles, stem: string, journal: Journal, notes: readonly string[]) {
     this.files = files;
     this.stem = stem;
     this.journal = journal;
+    this.notes = notes;
   }
 
   /**
@@ -86,7 +90,8 @@ export class ImageWork {
     const prepare = () => prepareFolders(files);
     const stem = await stemOfFiles(files);
     const journal = await Journal.open(besideImage(files, stem, ".journal"), header, { prepare });
-    const work = new ImageWork(files, stem, journal);
+    const notes = journal.actions.length === 0 ? await strayNotes(files, header, stem) : [];
+    const work = new ImageWork(files, stem, journal, notes);
     await work.labels();
     return work;
   }

@@ -283,8 +283,8 @@ export async function readAnyJournal(path: string): Promise<{ header: JournalHea
   return { header, actions: parseJournal(bytes, header, basename(path)).actions };
 }
 
-/** Base name of the image that a journal was begun on, by its first line alone; null where there is no journal, or that line is not whole. */
-export async function journalImage(path: string): Promise<string | null> {
+/** What a journal was begun on, by its first line alone; null where there is no journal, or that line is not whole. */
+export async function journalHeader(path: string): Promise<JournalHeader | null> {
   // Opening a named pipe would wait for its writer.
   if (!(await stat(path).catch(() => null))?.isFile()) return null;
   return onFile("read", path, async () => {
@@ -292,7 +292,7 @@ export async function journalImage(path: string): Promise<string | null> {
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(FIRST_LINE), 0, FIRST_LINE, 0);
       const line = lineAt(buffer.subarray(0, bytesRead), 0);
-      return headerSchema.safeParse(line && jsonOf(line.json)).data?.image ?? null;
+      return headerSchema.safeParse(line && jsonOf(line.json)).data ?? null;
     } finally {
       await file.close();
     }

@@ -80,7 +80,8 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
     const { header, actions, cut } = work.journal;
     const { tendril: _, image: name, ...rest } = header;
     const labels = shownLabels(await work.labels());
-    return { writer: isWriter, image: { name, ...rest }, labels, notes: opened.notes, actions, cut };
+    const notes = [...work.notes, ...opened.notes];
+    return { writer: isWriter, image: { name, ...rest }, labels, notes, actions, cut };
   });
 
   api.post("/images/:id/labels", async ({ params, body }) => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -97,6 +97,23 @@ test("volumes are called by their format, flat ones too", async () => {
   const { stdout } = await tendril(["inspect", ...names.map((name) => join(fixtures, name)), "--json"]);
   const formats = JSON.parse(stdout).files.map(({ found }: { found: { format: string } }) => found.format);
   expect(formats).toEqual(["NRRD", "TIFF", "DICOM"]);
+});
+
+test("of a folder every image and every DICOM series is described, with what its files say together, and what is refused there", async () => {
+  const study = join(folder, "study");
+  const series = join(study, "CT");
+  mkdirSync(series, { recursive: true });
+  for (let k = 0; k < 6; k++) copyFileSync(join(fixtures, `dicom/missing-${k}.dcm`), join(series, `IM000${k}`));
+  copyFileSync(join(fixtures, "png/gray16.png"), join(study, "a.png"));
+  writeFileSync(join(study, "odd.bmp"), "BM");
+  const { code, stdout } = await tendril(["inspect", study, "--json"]);
+  expect(code).toBe(1);
+  const volume = { notes: [expect.stringMatching(/missing, the first/)] };
+  expect(JSON.parse(stdout).files).toMatchObject([
+    { file: "a.png", found: { format: "PNG" } },
+    { file: "CT", found: { format: "DICOM", size: [expect.anything(), expect.anything(), 6], volume } },
+    { file: "odd.bmp", error: { code: "refused", message: expect.stringContaining("BMP") } },
+  ]);
 });
 
 test("text in a header cannot act on the terminal", async () => {

@@ -51,6 +51,23 @@ test("a study's folder gives a segmentation of each of its annotated series, cal
   expect([...labels.keys()].filter((i) => labels[i])).toEqual([11]);
 });
 
+test("an export says what was noticed of a series, since its mask cannot; a segmentation's frames say where they lie", async () => {
+  const place = join(await folder(), "CT");
+  mkdirSync(place);
+  const names = [0, 1, 3].map((k) => `IM00${k}`);
+  for (const name of names) writeFileSync(join(place, name), fixture(`axial-${name.at(-1)}.dcm`));
+  const { series } = await findSeries(place, names);
+  await paint(series[0], 11);
+  const stderrOf = async (format: string) => {
+    const { status, stderr } = await runHere("export", place, "--format", format, "-o", join(place, `out-${format}`));
+    expect(status).toBe(0);
+    return stderr;
+  };
+  for (const format of ["nifti", "nrrd", "csv"])
+    expect(await stderrOf(format)).toMatch(/^CT: The slices are unevenly spaced, /);
+  expect(await stderrOf("dicom-seg")).toBe("");
+});
+
 test("the mask of a series becomes the start of the work on the same series elsewhere", async () => {
   const place = await folder();
   const first = await seriesAt(join(place, "a"), "axial");

@@ -1,10 +1,19 @@
-import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeImage } from "../../src/image/index.ts";
-import { countActions, ensureProjectFile, ImageWork, INSIDE, readProjectFile } from "../../src/project/index.ts";
+import {
+  countActions,
+  ensureProjectFile,
+  type ImageFiles,
+  ImageWork,
+  INSIDE,
+  readProjectFile,
+} from "../../src/project/index.ts";
 import { nifti } from "../image/nifti.ts";
 import { folder, folderWithImage, GRID, imageBytes, session } from "./made.ts";
+
+const DICOM = join(import.meta.dirname, "../fixtures/seg");
 
 test("an exported mask is what the journal says, at the image's size, beside the image", async () => {
   const { folder, image } = await folderWithImage("scan.v2.png");
@@ -93,6 +102,55 @@ test("two images of a folder whose names differ in their endings alone have a jo
   expect((await ImageWork.open(other)).journal.actions.length).toBe(6);
   await writeFile(join(folder, "a.tif"), imageBytes(GRID, 3));
   await expect(ImageWork.open(join(folder, "a.tif"))).rejects.toMatchObject({ code: "other-image" });
+});
+
+test("work that lies beside an image under its old name, or a series' old first file, is told and left", async () => {
+  const { folder: place, image } = await folderWithImage("old.png");
+  const { actions } = session(21, 5);
+  const work = await ImageWork.open(image);
+  await work.append(0, actions);
+  await work.close();
+  expect(work.notes).toEqual([]);
+  await writeFile(join(place, "other.png"), imageBytes(GRID, 7));
+  const notesOf = async (files: Parameters<typeof ImageWork.open>[0]) => {
+    const opened = await ImageWork.open(files);
+    await opened.close();
+    return opened.notes;
+  };
+  expect(await notesOf(join(place, "other.png"))).toEqual([]);
+  await rename(image, join(place, "new.png"));
+  expect(await notesOf(join(place, "new.png"))).toEqual([
+    expect.stringMatching(
+      /^old\.journal holds work on this image .* called old\.png\. .* call the journal new\.journal/,
+    ),
+  ]);
+  // Another image is not asked for it.
+  expect(await notesOf(join(place, "other.png"))).toEqual([]);
+  await rename(join(place, "labels/old.journal"), join(place, "labels/new.journal"));
+  const again = await ImageWork.open(join(place, "new.png"));
+  await again.close();
+  expect([again.journal.actions.length, again.notes]).toEqual([5, []]);
+
+  const study = await folder();
+  const series = async (...numbers: number[]): Promise<ImageFiles> => {
+    const paths = numbers.map((k) => join(study, `IM00${k}`));
+    for (const [i, k] of numbers.entries()) await copyFile(join(DICOM, `axial-${k}.dcm`), paths[i]);
+    return { paths: paths as [string, ...string[]], part: 0 };
+  };
+  const all = await series(0, 1, 2, 3);
+  const begun = await ImageWork.open(all);
+  const brush = { kind: "brush", mark: "inside", stroke: { points: [[0, 0]], width: 1 }, slice: { axis: 2, index: 0 } };
+  await begun.append(0, [{ ...brush, delta: [0, 1, 0, 7], at: 1 }]);
+  await begun.close();
+  expect(await notesOf(all)).toEqual([]);
+  await rm(all.paths[0]);
+  const told = [
+    expect.stringMatching(
+      /^IM000\.journal holds work on a series that began with IM000, and this one begins with IM001/,
+    ),
+  ];
+  expect(await notesOf({ ...all, paths: all.paths.slice(1) as [string, ...string[]] })).toEqual(told);
+  expect(await readdir(join(study, "labels"))).toEqual(["IM000.journal"]);
 });
 
 test("a renamed image keeps its journal", async () => {
