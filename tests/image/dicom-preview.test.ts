@@ -97,3 +97,24 @@ test("a single image, a small file, another format and a file that is cut short 
   const cut = dicom("1", { NumberOfFrames: `${SLICES}`, PixelData: pixels(SLICES, 1) }).subarray(0, -AREA);
   await expect(framePreview(parts(cut).part, cut.length, "a.dcm")).rejects.toThrow(ImageFormatError);
 });
+
+test("changed bytes of a directory or header give an image to be read, none, or a typed error", async () => {
+  const files = Object.fromEntries(Array.from({ length: SLICES }, (_, k) => [`IM${100 + k}`, slice(k)]));
+  const archive = zipSync(files, { level: 0 });
+  const film = dicom("1", { NumberOfFrames: `${SLICES}`, PixelData: pixels(SLICES, 1) });
+  const rng = Rng.seeded(5);
+  let cutOut = 0;
+  for (let round = 0; round < 300; round++) {
+    const isArchive = round % 2 === 0;
+    const file = (isArchive ? archive : film).slice();
+    for (let change = 0; change <= rng.below(3); change++)
+      file[isArchive ? file.length - 1 - rng.below(900) : rng.below(600)] = rng.below(256);
+    const preview = isArchive ? zipPreview : framePreview;
+    try {
+      if (await preview(parts(file).part, file.length, "a")) cutOut++;
+    } catch (error) {
+      if (!(error instanceof ImageFormatError)) throw error;
+    }
+  }
+  expect(cutOut).toBeGreaterThan(50);
+});
