@@ -9,7 +9,7 @@ import { MaskTiles } from "./mask-tiles.ts";
 import { valueAfter } from "./offer-raster.ts";
 import { listenToPointer } from "./pointer.ts";
 import type { Store } from "./store.ts";
-import { PREVIEW_STYLE } from "./styles.ts";
+import { previewStyle } from "./styles.ts";
 import { fitView, panBy, toScreen } from "./view.ts";
 import { grayTable } from "./window-level.ts";
 
@@ -180,7 +180,7 @@ function previewTiles(store: Store, place: number): MaskTiles | null {
       if ((after & INSIDE) < (before & INSIDE)) return 3;
       return (after & SEGMENTED) > (before & SEGMENTED) ? 4 : 0;
     },
-    PREVIEW_STYLE,
+    previewStyle(store.activeLabel()!.color),
   );
 }
 

@@ -21,11 +21,13 @@ export function otherStyle(color: string): MaskStyle {
   return { ...labelStyle(color), insideLine: color };
 }
 
-/** What a candidate would add and take away, alone and full size. */
-export const PREVIEW_STYLE: MaskStyle = {
-  insideFill: [...channelsOf(AZURE), 120],
-  insideLine: AZURE,
-  outsideDots: "rgba(255, 176, 0, 0.9)",
-  outsideLine: AMBER,
-  lostStripes: AMBER,
-};
+/** What a candidate would add and take away, alone and full size: in its label's color, since azure beside other labels is one of theirs. */
+export function previewStyle(color: string): MaskStyle {
+  return {
+    insideFill: [...channelsOf(color), 120],
+    insideLine: color,
+    outsideDots: "rgba(255, 176, 0, 0.9)",
+    outsideLine: AMBER,
+    lostStripes: AMBER,
+  };
+}
