@@ -153,9 +153,7 @@ function Notice({ store }: { readonly store: Store }) {
           <Show when={store.message()}>
             {(message) => (
               <>
-                <span class={message().tone} title={message().text}>
-                  {message().text}
-                </span>
+                <span class={message().tone}>{message().text}</span>
                 <Show when={message().button}>
                   {(button) => (
                     <button type="button" class="link" onClick={() => button().run()}>
