@@ -22,7 +22,7 @@ export function createExportWork({ api, openImage, settled, announce, setMessage
     try {
       await settled();
       const { path, inside } = await api.export(opened.id, isReplacing);
-      const text = `Exported ${path}: ${inside.toLocaleString("en")} ${opened.volume ? "voxels" : "pixels"} inside.`;
+      const text = `Exported ${path}: ${inside.toLocaleString("en")} ${opened.volume ? "voxel" : "pixel"}${inside === 1 ? "" : "s"} inside.`;
       const name = path.split("/").at(-1)!;
       setMessage({ tone: "note", text, button: { label: "Download a copy", run: () => void download(opened, name) } });
       announce(text);

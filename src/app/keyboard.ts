@@ -23,6 +23,7 @@ const byChord = new Map(actions.flatMap((action) => action.keys.map((key) => [ke
 
 /** Listens to the keyboard until the returned function is called. */
 export function listen(page: Page): () => void {
+  // By the events' own times: what a key shows may take the page longer to draw than the finger is on it.
   const down = new Map<string, { action: KeyAction; key: string; since: number }>();
 
   const keydown = (event: KeyboardEvent) => {
@@ -32,12 +33,12 @@ export function listen(page: Page): () => void {
     if (!action?.run || leaveToControl(event)) return;
     event.preventDefault();
     if (event.repeat && !action.repeats) return;
-    if (!event.repeat) down.set(event.code, { action, key, since: performance.now() });
+    if (!event.repeat) down.set(event.code, { action, key, since: event.timeStamp });
     action.run(page, key);
   };
   const keyup = (event: KeyboardEvent) => {
     updateModifiers(page, event);
-    release(event.code, performance.now());
+    release(event.code, event.timeStamp);
   };
   // Keys that go up while another window has the keyboard are never reported.
   const blur = () => {

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { chordOf } from "../../src/app/keyboard.ts";
+import { expect, test, vi } from "vitest";
+import { chordOf, listen } from "../../src/app/keyboard.ts";
 import { ACTIONS, actions, tooltipOf } from "../../src/app/keys.ts";
 
 const plain = { ctrlKey: false, metaKey: false, altKey: false, shiftKey: false };
@@ -51,4 +51,29 @@ test("the browser keeps its own zoom keys", () => {
     const chord = chordOf({ ...plain, key, code: key === "0" ? "Digit0" : "Minus", ctrlKey: true });
     expect(keys).not.toContain(chord);
   }
+});
+
+test("a short tap takes, also where the page was busy all the while, and a long one only shows", () => {
+  const target = new EventTarget();
+  vi.stubGlobal("window", target);
+  vi.stubGlobal("HTMLElement", class {});
+  const [take, preview] = [vi.fn(), vi.fn()];
+  const hand = { modifiers: () => ({ isOpposite: false }), setModifiers: () => undefined };
+  const stop = listen({ store: { take, preview }, hand } as unknown as Parameters<typeof listen>[0]);
+  const send = (type: string, timeStamp: number) => {
+    const event = Object.assign(new Event(type), { ...plain, key: "2", code: "Digit2", repeat: false });
+    Object.defineProperty(event, "timeStamp", { value: timeStamp });
+    target.dispatchEvent(event);
+  };
+  const clock = vi.spyOn(performance, "now").mockReturnValueOnce(0).mockReturnValue(9000);
+  send("keydown", 1000);
+  send("keyup", 1100);
+  expect(take.mock.calls).toEqual([[1]]);
+  send("keydown", 2000);
+  send("keyup", 3000);
+  expect(take).toHaveBeenCalledOnce();
+  expect(preview.mock.calls).toEqual([[1], [null], [1], [null]]);
+  clock.mockRestore();
+  stop();
+  vi.unstubAllGlobals();
 });
