@@ -1,6 +1,6 @@
 /** Candidates for one image and partial segmentation, from any model: the centre of the product. */
 import { type Image, type PartialSegmentation, requireSameGrid, ShapeError, UsageError } from "../core/index.ts";
-import type { Runtime } from "../engine/index.ts";
+import type { Runtime, Session } from "../engine/index.ts";
 import type { Candidate, ImageFeatures, ProbabilityOptions, ProposeOptions } from "./candidate.ts";
 import { generalProposer, type ReadDecoder } from "./general-propose.ts";
 import type { Model } from "./model-file.ts";
@@ -17,7 +17,7 @@ export interface Proposer {
   readonly usesFeatures: boolean;
   /** How many answers of the network a candidate's support is a share of. */
   readonly answers: number;
-  /** Features of an image, which takes a second or more. @param encoder  the pretrained encoder's ONNX file */
+  /** Features of an image, which takes a second or more. @param encoder  the pretrained encoder's ONNX file, loaded once while it is the same array */
   encode(image: Image, encoder: Uint8Array): Promise<ImageFeatures>;
   /**
    * @param image    any size
@@ -63,18 +63,19 @@ export async function createProposer(
     turn = mine.catch(() => undefined); // the caller of `mine` is told; the next in turn goes on
     return mine;
   };
+  let loaded: { readonly file: Uint8Array; readonly session: Session } | null = null;
   return {
     name: `${model.card.name}-${model.card.weightsSha256.slice(0, 8)}`,
     usesFeatures: model.weights.has(PROJECTION.matrix),
     answers,
     encode: (image, encoder) =>
       inTurn(async () => {
-        const session = await runtime.load(encoder);
-        try {
-          return await encodeImage(image, session, model.weights);
-        } finally {
-          await session.close();
+        if (loaded?.file !== encoder) {
+          await loaded?.session.close();
+          loaded = null;
+          loaded = { file: encoder, session: await runtime.load(encoder) };
         }
+        return encodeImage(image, loaded.session, model.weights);
       }),
     propose: (image, partial, options) =>
       inTurn(async () => {
@@ -88,7 +89,11 @@ export async function createProposer(
           requireSense(image, partial, { ...options, count: 1 });
           return probabilities(image, partial, options);
         })),
-    close: () => turn.then(close),
+    close: () =>
+      turn.then(async () => {
+        await close();
+        await loaded?.session.close();
+      }),
   };
 }
 
