@@ -17,7 +17,7 @@ const from = (path) => import(new URL(`../../dist/src/${path}`, import.meta.url)
 const { loadAnnotatedImages, loadFeatures, readModelFolder } = await from("train/index.js");
 const { FeatureStore } = await from("train/feature-store.js");
 const { readOnImage, readValues } = await from("train/view.js");
-const { loadNetworks } = await from("model/general-propose.js");
+const { loadNetworks } = await from("model/general-networks.js");
 const { imageMaps } = await from("model/index.js");
 const { nodeRuntime } = await from("engine/runtime-node.js");
 const { largestComponent, Rng } = await from("core/index.js");

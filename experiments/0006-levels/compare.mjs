@@ -10,7 +10,7 @@
 const [name = "models/general", limit = "4", data = "../shared/data"] = process.argv.slice(2);
 const from = (path) => import(new URL(`../../dist/src/${path}`, import.meta.url));
 const { chooseCases, diceOf, findCases, readCase } = await from("evaluate/index.js");
-const { loadNetworks } = await from("model/general-propose.js");
+const { loadNetworks } = await from("model/general-networks.js");
 const { imageMaps } = await from("model/index.js");
 const { readModelFolder } = await from("train/index.js");
 const { nodeRuntime } = await from("engine/runtime-node.js");

@@ -8,15 +8,14 @@
  * Coarse, then fine: the first look is at the whole image; when what it finds is small there, a second look is at a window that fits it.
  */
 import { boundsOf, type Image, type PartialSegmentation } from "../core/index.ts";
-import type { HostTensor, Runtime, Session } from "../engine/index.ts";
+import type { Runtime, Session } from "../engine/index.ts";
 import { boxAlone, regionInBox, withRegion } from "./box-alone.ts";
 import { type Candidate, countAdded, type ProbabilityOptions, type ProposeOptions } from "./candidate.ts";
 import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
-import { compare, type ImageMaps, imageMaps, type Marks, PLANES } from "./comparison.ts";
-import { candidatesOnnx, trunkOnnx } from "./general.ts";
-import { type Model, shapeOf } from "./model-file.ts";
+import { imageMaps } from "./comparison.ts";
+import { type GeneralNetworks, loadNetworks, type Question } from "./general-networks.ts";
+import type { Model } from "./model-file.ts";
 import { windowFeatures } from "./pretrained.ts";
-import type { GeneralShape } from "./trunk.ts";
 import {
   boxOf,
   type CellProbabilities,
@@ -32,16 +31,6 @@ import {
 
 /** Latents drawn beside z = 0 for one proposal. */
 const GENERAL_DRAWS = 15;
-
-/** What the networks are asked about a window. */
-export interface Question {
-  readonly maps: ImageMaps;
-  readonly marks: Marks;
-  /** How much of what is left is to be added, (0, 1]; 1 is all of it. */
-  readonly step: number;
-  /** [F, S/2, S/2] on the window, or null for none */
-  readonly features: Float32Array | null;
-}
 
 /** Answers that agree this well with the first candidate offer nothing that is not in it. */
 const SAME_DICE = 0.9;
@@ -340,71 +329,4 @@ function differs(candidate: PartialSegmentation, partial: PartialSegmentation, b
     }
   }
   return false;
-}
-
-export interface GeneralNetworks {
-  readonly shape: GeneralShape;
-  /**
-   * Probabilities on the window's cells for z = 0, then for each latent; that of inside is for the whole window, segmented or not.
-   *
-   * @param latents  [draws, latent]
-   */
-  answer(question: Question, latents: Float32Array): Promise<CellProbabilities[]>;
-  close(): Promise<void>;
-}
-
-/** @param draws  how many latents every question comes with */
-export async function loadNetworks(model: Model, runtime: Runtime, draws: number): Promise<GeneralNetworks> {
-  const shape = shapeOf(model.card, model.card.name);
-  const count = 1 + draws;
-  const trunk = await runtime.load(trunkOnnx(model.weights, shape));
-  const decoder = await runtime.load(candidatesOnnx(model.weights, shape, count));
-  return {
-    shape,
-    answer: (question, latents) => answer({ trunk, decoder, shape, count }, question, latents),
-    async close() {
-      await trunk.close();
-      await decoder.close();
-    },
-  };
-}
-
-interface Sessions {
-  readonly trunk: Session;
-  readonly decoder: Session;
-  readonly shape: GeneralShape;
-  readonly count: number;
-}
-
-async function answer(
-  { trunk, decoder, shape, count }: Sessions,
-  { maps, marks, step, features }: Question,
-  latents: Float32Array,
-): Promise<CellProbabilities[]> {
-  const { size, latent } = shape;
-  const area = size * size;
-  const planes = new Float32Array(PLANES.length * area);
-  compare(maps, marks, step, planes);
-  const tensor = (data: Float32Array, channels: number, side = size): HostTensor => ({
-    data,
-    shape: [1, channels, side, side],
-  });
-  const seen = await trunk.run({
-    planes: tensor(planes, PLANES.length),
-    ...(shape.features > 0
-      ? { features: tensor(features ?? new Float32Array((shape.features * area) / 4), shape.features, size / 2) }
-      : {}),
-  });
-  const z = new Float32Array(count * latent);
-  z.set(latents, latent);
-  const { partialness, segmentation } = await decoder.run({
-    ...seen,
-    inside: tensor(Float32Array.from(marks.inside), 1),
-    outside: tensor(Float32Array.from(marks.outside), 1),
-    z: { data: z, shape: [count, latent] },
-  });
-  return Array.from({ length: count }, (_, k) => ({
-    partialness: partialness.data.subarray(k * area, (k + 1) * area),
-    segmentation: segmentation.data.subarray(k * area, (k + 1) * area),
-  }));
 }

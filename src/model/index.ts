@@ -6,7 +6,7 @@ export * from "./decoder.ts";
 export { drawFromPrior } from "./draw.ts";
 export * from "./encoder.ts";
 export { candidatesOnnx, describeGeneralLoss, trunkOnnx } from "./general.ts";
-export { type GeneralNetworks, loadNetworks } from "./general-propose.ts";
+export { type GeneralNetworks, loadNetworks } from "./general-networks.ts";
 export * from "./loss.ts";
 export * from "./model-file.ts";
 export * from "./paper.ts";
