@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
 import { type Attributes, encodeDicomFile } from "../../src/image/dicom-seg-write.ts";
 import { decodeFiles, framePreview, ImageFormatError, type Volume, zipPreview } from "../../src/image/index.ts";
+import { parts } from "./parts.ts";
 
 const SIDE = 400;
 const AREA = SIDE * SIDE;
@@ -34,17 +35,6 @@ const slice = (k: number) =>
     ...{ ImageOrientationPatient: ["1", "0", "0", "0", "1", "0"], ImagePositionPatient: ["0", "0", `${2 * k}`] },
     PixelData: pixels(1, k),
   });
-
-/** Reads parts of a file, and counts what it gives. */
-function parts(file: Uint8Array) {
-  const given = { bytes: 0 };
-  const part = async (start: number, end: number) => {
-    const bytes = file.slice(start, end);
-    given.bytes += bytes.length;
-    return bytes;
-  };
-  return { part, given };
-}
 
 async function volumeOf(bytes: Uint8Array, name: string): Promise<Volume> {
   const opened = await decodeFiles([{ name, bytes }]);

@@ -3,20 +3,10 @@ import { expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
 import { decodeNifti, previewNifti } from "../../src/image/index.ts";
 import { nifti } from "./nifti.ts";
+import { parts } from "./parts.ts";
 
 const SIZE = [40, 30, 8] as const;
 const SLICE = 40 * 30;
-
-/** Reads parts of a file, and counts what it gives. */
-function parts(file: Uint8Array) {
-  const given = { bytes: 0 };
-  const part = async (start: number, end: number) => {
-    const bytes = file.slice(start, end);
-    given.bytes += bytes.length;
-    return bytes;
-  };
-  return { part, given };
-}
 
 test("the middle slice is read from the file's beginning and its own bytes alone", async () => {
   for (const version of [1, 2] as const) {
