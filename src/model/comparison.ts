@@ -5,6 +5,8 @@
  *   geodesic distance   shortest path from the marks where steps across an intensity change are long (as in DeepIGeoS: Wang et al. 2019)
  *   barrier             lowest highest gradient on any path from the marks: the flood level of a watershed (Beucher and Lantuéjoul 1979)
  *   likelihood          how much likelier the intensity, or the local mean and deviation, is under the inside marks than outside
+ *
+ * Where only outside has been marked, as by a box, likelihood and difference compare with all that is left open: much of it is inside.
  */
 import { blurredWith, type Grid, type PartialSegmentation } from "../core/index.ts";
 
@@ -149,10 +151,11 @@ export function compare(maps: ImageMaps, marks: Marks, step: number, out: Float3
     decayed(chamfer(seeds, width, maps.geodesic, 2), GEODESIC_REACH, plane(8 + k));
     decayed(barrier(seeds, maps), BARRIER_REACH, plane(10 + k));
   }
-  const mean = meanOver(image, seedsOf.inside);
+  const likely = seedsOf.inside.includes(1) ? seedsOf : { ...seedsOf, inside: leftOpen(seedsOf.outside, onImage) };
+  const mean = meanOver(image, likely.inside);
   plane(12).set(image.map((value, i) => (mean === null || !onImage[i] ? 0 : value - mean)));
-  likelihood(maps.intensityBin, [INTENSITY_BINS, 1], INTENSITY_KERNEL, maps, seedsOf, plane(13));
-  likelihood(maps.textureBin, [MEAN_BINS, DEVIATION_BINS], TEXTURE_KERNEL, maps, seedsOf, plane(14));
+  likelihood(maps.intensityBin, [INTENSITY_BINS, 1], INTENSITY_KERNEL, maps, likely, plane(13));
+  likelihood(maps.textureBin, [MEAN_BINS, DEVIATION_BINS], TEXTURE_KERNEL, maps, likely, plane(14));
   plane(15).fill(step);
 }
 
@@ -160,6 +163,12 @@ export function compare(maps: ImageMaps, marks: Marks, step: number, out: Float3
 function seedsToCompare({ inside, outside, segmented, segmentedInside }: Marks): Pick<Marks, "inside" | "outside"> {
   if (inside.includes(1)) return { inside, outside };
   return { inside: segmentedInside, outside: segmented.map((value, i) => value & (1 - segmentedInside[i])) };
+}
+
+/** What is on the image and not outside; nothing where nothing is outside. */
+function leftOpen(outside: Uint8Array, onImage: Uint8Array): Uint8Array {
+  if (!outside.includes(1)) return outside;
+  return onImage.map((value, i) => value & (1 - outside[i]));
 }
 
 function binOf(value: number, bins: number): number {

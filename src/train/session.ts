@@ -24,7 +24,7 @@ const COMPLETE_SHARE = 0.75;
 const LARGEST_SHARE = 0.85;
 const LEAST_ERROR = 2;
 /** Share of sessions that begin with a box and nothing else. */
-const BOX_SHARE = 0.05;
+const BOX_SHARE = 0.25;
 /** Share of sessions whose strokes are those of a brush. */
 const BRUSH_SHARE = 0.2;
 /** Share of rounds that take the best of several candidates, as annotators do, and of those that correct it with a stroke. */

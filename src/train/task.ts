@@ -41,7 +41,7 @@ export interface TaskOptions {
 /** A data set with n masks is drawn n^BALANCE times as often as one with a single mask. */
 const BALANCE = 0.35;
 /** Share of tasks in which some of a structure's connected parts are wanted and not all. */
-const PART_SHARE = 0.2;
+const PART_SHARE = 0.12;
 const LEAST_CELLS = 30;
 const MOST_SHARE = 0.85;
 const TRIES = 30;

@@ -215,6 +215,23 @@ test("cells like those marked inside are likelier than cells like those outside"
   }
 });
 
+test("a box compares what it leaves open with what lies beyond it: the thing in it is likelier than what is around the thing", () => {
+  const grid = { width: 32, height: 32 };
+  const rng = Rng.seeded(11);
+  const isThing = (i: number) => Math.hypot((i % 32) - 16, Math.floor(i / 32) - 16) < 7;
+  const isOpen = (i: number) => Math.abs((i % 32) - 16) <= 8 && Math.abs(Math.floor(i / 32) - 16) <= 8;
+  const image = Float32Array.from({ length: 1024 }, (_, i) => (isThing(i) ? 0.8 : 0.3) + 0.03 * rng.normal());
+  const outside = Uint8Array.from(image, (_, i) => Number(!isOpen(i)));
+  const none = new Uint8Array(1024);
+  const maps = imageMaps(image, new Uint8Array(1024).fill(1), grid);
+  const planes = planesOf({ maps, marks: { inside: none, outside, segmented: outside, segmentedInside: none } });
+  const sorted = (name: (typeof PLANES)[number], is: boolean) =>
+    [...planes[name]].filter((_, i) => isOpen(i) && isThing(i) === is).sort((a, b) => a - b);
+  for (const name of ["intensityLikelihood", "difference"] as const)
+    expect(sorted(name, true)[0], name).toBeGreaterThan(sorted(name, false).at(-1)!);
+  expect(planes.nearInside.every((value) => value === 0)).toBe(true);
+});
+
 test("where nothing is marked inside by hand, what has been segmented is compared with", () => {
   const scene = drawScene({ width: 14, height: 14 }, 9, 0.05);
   const { inside, outside, segmented, segmentedInside } = scene.marks;
