@@ -131,6 +131,8 @@ export class Session {
   private mark(label: 0 | 1, pixels: Uint8Array, sure = pixels): void {
     for (let i = 0; i < pixels.length; i++) {
       if (!pixels[i]) continue;
+      // What a brush covers beside its middle line does not change what is by hand.
+      if (!sure[i] && this.inside[i] + this.outside[i] > 0) continue;
       this.segmented[i] = 1;
       this.segmentedInside[i] = label;
       if (!sure[i]) continue;
