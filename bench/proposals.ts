@@ -2,7 +2,7 @@
 import { emptyPartial, type Image, Rng, visitStroke } from "../src/core/index.ts";
 import type { Runtime } from "../src/engine/index.ts";
 import { parseModel } from "../src/model/model-file.ts";
-import { createProposer } from "../src/model/propose.ts";
+import { createProposer, type ImageFeatures } from "../src/model/propose.ts";
 
 export interface ProposeArgs {
   /** The two files of a model's folder. */
@@ -10,6 +10,8 @@ export interface ProposeArgs {
   readonly weights: Uint8Array;
   readonly runs: number;
   readonly threads: number;
+  /** With it every question comes with the image's features, and the pretrained segmenter gives its hint. */
+  readonly pretrained: { readonly features: ImageFeatures; readonly decoder: Uint8Array } | null;
 }
 
 /** Milliseconds. */
@@ -26,12 +28,16 @@ export interface ProposeTimes {
 const SIDE = 128;
 const CANDIDATES = 8;
 
-export async function timeProposals({ card, weights, runs }: ProposeArgs, runtime: Runtime): Promise<ProposeTimes> {
+export async function timeProposals(
+  { card, weights, runs, pretrained }: ProposeArgs,
+  runtime: Runtime,
+): Promise<ProposeTimes> {
   const model = parseModel(card, weights, "bench");
   const started = performance.now();
-  const proposer = await createProposer(model, runtime);
+  const proposer = await createProposer(model, runtime, pretrained && (async () => pretrained.decoder));
+  if (pretrained) await proposer.prepareForFeatures();
   const load = performance.now() - started;
-  const image = phantom();
+  const image = benchImage();
   const partial = emptyPartial(image);
   for (const [y, value] of [
     [64, 1],
@@ -50,7 +56,12 @@ export async function timeProposals({ card, weights, runs }: ProposeArgs, runtim
   const times: number[] = [];
   for (let run = 0; run <= runs; run++) {
     const start = performance.now();
-    const found = await proposer.propose(image, partial, { count: CANDIDATES, rng: Rng.seeded(run), window });
+    const found = await proposer.propose(image, partial, {
+      count: CANDIDATES,
+      rng: Rng.seeded(run),
+      window,
+      ...(pretrained ? { features: pretrained.features } : {}),
+    });
     times.push(performance.now() - start);
     if (found.length === 0) throw new Error("The model proposed nothing, so that its time means nothing.");
   }
@@ -61,7 +72,7 @@ export async function timeProposals({ card, weights, runs }: ProposeArgs, runtim
 }
 
 /** A bright disk beside a ring, with noise: something to find. */
-function phantom(): Image {
+export function benchImage(): Image {
   const rng = Rng.seeded(1);
   const data = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
     const [x, y] = [i % SIDE, Math.floor(i / SIDE)];

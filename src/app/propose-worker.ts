@@ -25,8 +25,14 @@ self.onmessage = async ({ data: order }: MessageEvent<Order>) => {
     if (order.kind === "image") {
       image = order.image;
       features = null;
-    } else if (order.kind === "features") features = order.features;
-    else if (order.kind === "load") answer({ kind: "loaded", ticket: order.ticket, model: (await load()).facts });
+    } else if (order.kind === "features") {
+      features = order.features;
+      // Whoever asks for candidates next is told of a failure.
+      if (features)
+        load()
+          .then(({ proposer }) => proposer.prepareForFeatures())
+          .catch(() => undefined);
+    } else if (order.kind === "load") answer({ kind: "loaded", ticket: order.ticket, model: (await load()).facts });
     else await propose(order);
   } catch (error) {
     const known = error instanceof TendrilError;

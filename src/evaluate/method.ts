@@ -62,11 +62,6 @@ export interface MethodOptions {
    * first's.
    */
   readonly steps: readonly number[];
-  /**
-   * Dice that a choice must be expected to gain for others to be offered beside the first (`ProposeOptions`). The simulated annotator takes
-   * whatever is 0.03 nearer, also where a stroke would do more, so offers that are worth little cost it interactions.
-   */
-  readonly leastGain?: number;
   /** The pretrained encoder's file, for models that use its features; null goes without. */
   readonly encoder: Uint8Array | null;
 }
@@ -81,12 +76,15 @@ export function emptyAnswer(grid: Grid): Answer {
   return { ...emptyPartial(grid), shown: new Uint8Array(grid.width * grid.height) };
 }
 
-/** Chosen on held-back subjects of the training sets (docs/results/general.md). */
-const LEAST_GAIN = 0.3;
+/**
+ * Strokes after which others are offered beside the first answer. Before, the next stroke is worth more than a choice, and the simulated
+ * annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects of the training sets (docs/results/general.md).
+ */
+const STROKES_BEFORE_CHOICE = 3;
 
 export function proposerMethod(
   proposer: Proposer,
-  { opening = "stroke", pen = "scribble", steps, encoder, leastGain = LEAST_GAIN }: MethodOptions,
+  { opening = "stroke", pen = "scribble", steps, encoder }: MethodOptions,
 ): Method {
   return {
     opening,
@@ -99,11 +97,11 @@ export function proposerMethod(
       // The same image always gives the same latents, whatever was annotated before it.
       const { buffer, byteOffset, byteLength } = part.data;
       const rng = Rng.seeded(crc32(new Uint8Array(buffer, byteOffset, byteLength)));
-      const ask = { proposer, image: part, features, rng, leastGain };
+      const ask = { proposer, image: part, features, rng };
       let answered = 0;
       let isTaken = false;
       return {
-        async candidates(prompts, current, count) {
+        async candidates(prompts, current, most) {
           // What has just been chosen is not asked about again before a stroke has said more.
           if (prompts.length === answered) {
             isTaken = true;
@@ -112,6 +110,7 @@ export function proposerMethod(
           answered = prompts.length;
           const hand = cut(handMarks(prompts, image), box);
           const partial = imposed(cut(brushed(current, prompts.at(-1)), box), hand);
+          const count = prompts.length < STROKES_BEFORE_CHOICE ? 1 : most;
           const lists: Candidate[][] = [];
           for (const [i, step] of steps.slice(0, count).entries())
             lists.push(
@@ -135,13 +134,12 @@ interface Ask {
   readonly image: Image;
   readonly features: ImageFeatures | null;
   readonly rng: Rng;
-  readonly leastGain: number;
   /** Whether a candidate has been taken on this image. */
   readonly isTaken: boolean;
 }
 
 function propose(
-  { proposer, image, features, rng, leastGain, isTaken }: Ask,
+  { proposer, image, features, rng, isTaken }: Ask,
   partial: PartialSegmentation,
   byHand: Uint8Array,
   step: number,
@@ -152,7 +150,6 @@ function propose(
     rng,
     step,
     byHand,
-    leastGain,
     isTaken,
     ...lookAt(image),
     ...(features ? { features } : {}),

@@ -9,13 +9,13 @@
  */
 import { boundsOf, type Image, type PartialSegmentation } from "../core/index.ts";
 import type { Runtime, Session } from "../engine/index.ts";
-import { boxAlone, regionInBox, withRegion } from "./box-alone.ts";
 import { type Candidate, countAdded, type ProbabilityOptions, type ProposeOptions } from "./candidate.ts";
 import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
 import { imageMaps } from "./comparison.ts";
 import { type GeneralNetworks, loadNetworks, type Question } from "./general-networks.ts";
 import type { Model } from "./model-file.ts";
 import { windowFeatures } from "./pretrained.ts";
+import { segmenterHint, withHint } from "./segmenter-hint.ts";
 import {
   boxOf,
   type CellProbabilities,
@@ -35,22 +35,29 @@ const GENERAL_DRAWS = 15;
 /** Answers that agree this well with the first candidate offer nothing that is not in it. */
 const SAME_DICE = 0.9;
 
-/** @param readDecoder  the pretrained segmenter's decoder as an ONNX file, for boxes; asked for when the first needs it */
+/** @param readDecoder  the pretrained segmenter's decoder as an ONNX file; asked for when features first come with a question */
 export async function generalProposer(model: Model, runtime: Runtime, readDecoder: ReadDecoder | null) {
   const networks = await loadNetworks(model, runtime, GENERAL_DRAWS);
   let decoder: Session | null = null;
-  const regionOf = async (image: Image, partial: PartialSegmentation, { features }: ProposeOptions) => {
-    const box = features && readDecoder ? boxAlone(partial) : null;
-    if (!box || !features || !readDecoder) return null;
-    decoder ??= await runtime.load(await readDecoder());
-    return regionInBox(decoder, features, box, image);
+  // Where it cannot be read there is no hint, and whoever asks next tries again: the network's answer alone is better than none.
+  const loadDecoder = async () => {
+    const file = decoder || !readDecoder ? null : await readDecoder().catch(() => null);
+    if (file) decoder = await runtime.load(file);
+    return decoder;
+  };
+  const hintOf = async (partial: PartialSegmentation, options: ProposeOptions) => {
+    const loaded = options.features ? await loadDecoder() : null;
+    return loaded && segmenterHint(loaded, options.features!, partial, handOf(partial, options));
   };
   return {
     propose: async (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
-      proposeGeneral(networks, image, partial, { ...options, region: await regionOf(image, partial, options) }),
+      proposeGeneral(networks, image, partial, { ...options, hint: await hintOf(partial, options) }),
     probabilities: (image: Image, partial: PartialSegmentation, options: ProbabilityOptions) =>
       probabilitiesOf(networks, image, partial, options),
     answers: 1 + GENERAL_DRAWS + LEVELS.length,
+    async prepareForFeatures() {
+      await loadDecoder();
+    },
     async close() {
       await networks.close();
       await decoder?.close();
@@ -123,8 +130,8 @@ function handOf(
 }
 
 interface LookOptions extends Omit<ProposeOptions, "count"> {
-  /** What the pretrained segmenter finds in a box that nothing else is known of (`box-alone.ts`); null where there is no such box. */
-  readonly region?: Float32Array | null;
+  /** What the pretrained segmenter makes of the marks (`segmenter-hint.ts`). */
+  readonly hint?: Float32Array | null;
 }
 
 /** The first look, and where it is worth it a closer one. */
@@ -147,7 +154,7 @@ async function look(
   partial: PartialSegmentation,
   hand: PartialSegmentation,
   window: Window,
-  { rng, step = 1, features, isTaken = true, region = null }: LookOptions,
+  { rng, step = 1, features, isTaken = true, hint = null }: LookOptions,
 ): Promise<Look> {
   const { size, latent } = networks.shape;
   const reading = readWindow(image, partial, window, size);
@@ -164,9 +171,11 @@ async function look(
     features: features ? windowFeatures(features.projected, image, window, size / 2) : null,
   };
   const own = await networks.answer(question, rng.at("latents").normals(GENERAL_DRAWS * latent));
-  const answers = region ? withRegion(own, region, image, window) : own;
-  const level = isTaken ? levelOf(answers[0], reading, drawn) : EVEN;
+  const answers = hint ? withHint(own, hint, image, window) : own;
   const mean = meanOf(answers);
+  const level = partial.segmentation.includes(1)
+    ? levelOf(answers[0], reading, drawn, isTaken)
+    : likelyBest(answers[0], reading);
   return {
     window,
     answers: [...answers.map((each) => cutAt(each, level)), ...nested(answers[0].partialness, mean)].map(
@@ -212,9 +221,9 @@ type Marked = Pick<Reading, "xm" | "xs">;
  * The level at which the likeliest answer agrees best (Dice) with what the annotator has taken: who has taken the larger of two candidates
  * goes on with larger ones. One half where nothing has been taken.
  */
-function levelOf({ segmentation }: CellProbabilities, { xm, xs }: Marked, drawn: Marked): number {
+function levelOf({ segmentation }: CellProbabilities, { xm, xs }: Marked, drawn: Marked, isTaken: boolean): number {
   const taken = (i: number) => xm[i] >= EVEN && xs[i] >= EVEN;
-  if (!xs.some((_, i) => taken(i) && drawn.xm[i] < EVEN)) return EVEN;
+  if (!isTaken || !xs.some((_, i) => taken(i) && drawn.xm[i] < EVEN)) return EVEN;
   const agreement = (level: number) => {
     let [shared, total] = [0, 0];
     for (let i = 0; i < xm.length; i++) {
@@ -228,6 +237,27 @@ function levelOf({ segmentation }: CellProbabilities, { xm, xs }: Marked, drawn:
   const levels = [EVEN, ...LEVELS];
   const agreements = levels.map(agreement);
   return levels[agreements.indexOf(Math.max(...agreements))];
+}
+
+/**
+ * The level at which what is cut has the greatest expected Dice, if every cell is inside as likely as it is said to be, whatever the others
+ * are. That is one half or less, and much less where no cell is likely and the object surely is there: an annotator who draws a box
+ * around it can do nothing with an empty answer. (Lipton, Elkan & Naryanaswamy 2014 show the same of F1: the best threshold is half of
+ * the F1 that it reaches.)
+ */
+function likelyBest({ segmentation }: CellProbabilities, { xm, onImage }: Pick<Reading, "xm" | "onImage">): number {
+  const open = Float32Array.from(segmentation)
+    .filter((_, i) => onImage[i] === 1 && xm[i] < EVEN)
+    .sort();
+  const all = open.reduce((sum, value) => sum + value, 0);
+  let [inside, best, level] = [0, 0, EVEN];
+  for (let k = open.length - 1; k >= 0; k--) {
+    inside += open[k];
+    const dice = (2 * inside) / (open.length - k + all);
+    if (dice <= best) continue;
+    [best, level] = [dice, open[k]];
+  }
+  return level;
 }
 
 /** The network says how likely a pixel is inside, segmented or not; a candidate is inside only where it is segmented: s = p_s m. */
@@ -283,25 +313,14 @@ function closerWindow(
 }
 
 /** The first answer, then others that differ from it and from each other, those that stand for more answers first. */
-function differing({ answers, byHand, onImage }: Look, { count, leastGain = 0 }: ProposeOptions) {
+function differing({ answers, byHand, onImage }: Look, { count }: ProposeOptions) {
   const [first, ...others] = answers.map((answer) => insideLabels(answer, byHand, onImage));
   const far = [...others.keys()].filter((k) => addedDice(first, others[k]) < SAME_DICE);
   const different = far.map((k) => others[k]);
   const chosen = count > 1 ? choose(different, count - 1).toSorted((a, b) => b.count - a.count) : [];
   const total = answers.length;
   const one = { answer: 0, support: (total - far.length) / total };
-  const offered = chosen.map(({ draw }) => different[draw]);
-  if (leastGain > 0 && expectedGain(first, offered, others) < leastGain) return [one];
   return [one, ...chosen.map(({ draw, count: stands }) => ({ answer: far[draw] + 1, support: stands / total }))];
-}
-
-/** What a choice is worth: how much nearer (Dice) the nearest of all is than the first, if the truth is as likely each of the answers. */
-function expectedGain(first: AddedLabels, others: readonly AddedLabels[], answers: readonly AddedLabels[]): number {
-  const gains = answers.map((truth) => {
-    const alone = addedDice(first, truth);
-    return Math.max(alone, ...others.map((other) => addedDice(other, truth))) - alone;
-  });
-  return gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
 }
 
 /** Candidates are told apart on so many cells across and down: two dozen are compared, each with each. */

@@ -32,6 +32,7 @@ export async function paperProposer(model: Model, runtime: Runtime) {
       propose(session, image, partial, options),
     probabilities: null,
     answers: DRAWS,
+    prepareForFeatures: async () => undefined,
     close: () => session.close(),
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The mask decoder that comes with the pretrained encoder (`pretrained.ts`; Kirillov et al. 2023, distilled): a prompt in, the region that it
- * points at out. In training what it finds in images is something to segment there that nobody has drawn; in use it helps with a box that
- * nothing else is known of (`box-alone.ts`).
+ * points at out. In training what it finds in images is something to segment there that nobody has drawn; in use it is a hint to the
+ * network's answers (`segmenter-hint.ts`).
  */
 import type { Session } from "../engine/index.ts";
 import { ENCODER_CHANNELS, ENCODER_SIDE, FEATURE_CELLS } from "./pretrained.ts";
@@ -9,13 +9,18 @@ import { ENCODER_CHANNELS, ENCODER_SIDE, FEATURE_CELLS } from "./pretrained.ts";
 /** Height and width of the region's logits: the image's longer side lies along all of them. */
 export const REGION_CELLS = 256;
 
-/** A click in the region, or a box around it (top left and bottom right corner); [x, y] in shares of the image's longer side. */
-export type RegionPrompt =
-  | { readonly kind: "click"; readonly at: readonly [number, number] }
-  | { readonly kind: "box"; readonly from: readonly [number, number]; readonly to: readonly [number, number] };
+/** [x, y] in shares of the image's longer side. */
+export type Place = readonly [number, number];
 
-/** The decoder's labels of points: inside, a box's corners, and none. */
-const LABELS = { inside: 1, from: 2, to: 3, none: -1 } as const;
+/** What points at a region: places in it and beside it, a box around it (its top left and bottom right corner), or both. */
+export interface RegionPrompt {
+  readonly inside: readonly Place[];
+  readonly outside: readonly Place[];
+  readonly box: { readonly from: Place; readonly to: Place } | null;
+}
+
+/** The decoder's labels of points: inside and outside, a box's corners, and none, which it wants where there is no box. */
+const LABELS = { inside: 1, outside: 0, from: 2, to: 3, none: -1 } as const;
 
 /**
  * @param channels  [256, 64, 64], of the encoder
@@ -26,17 +31,20 @@ export async function decodeRegion(
   channels: Float32Array,
   prompt: RegionPrompt,
 ): Promise<{ logits: Float32Array; quality: number }> {
-  const [points, labels] =
-    prompt.kind === "click"
-      ? [
-          [prompt.at, [0, 0]],
-          [LABELS.inside, LABELS.none],
-        ]
-      : [
-          [prompt.from, prompt.to],
-          [LABELS.from, LABELS.to],
-        ];
-  const places = points.flat().map((share) => share * ENCODER_SIDE);
+  const { inside, outside, box } = prompt;
+  const corners = box
+    ? ([
+        [LABELS.from, box.from],
+        [LABELS.to, box.to],
+      ] as const)
+    : ([[LABELS.none, [0, 0]]] as const);
+  const points = [
+    ...inside.map((place) => [LABELS.inside, place] as const),
+    ...outside.map((place) => [LABELS.outside, place] as const),
+    ...corners,
+  ];
+  const labels = points.map(([label]) => label);
+  const places = points.flatMap(([, place]) => place.map((share) => share * ENCODER_SIDE));
   const { low_res_masks: logits, iou_predictions: quality } = await decoder.run({
     image_embeddings: { data: channels, shape: [1, ENCODER_CHANNELS, FEATURE_CELLS, FEATURE_CELLS] },
     point_coords: { data: Float32Array.from(places), shape: [1, labels.length, 2] },

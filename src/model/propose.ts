@@ -17,6 +17,8 @@ export interface Proposer {
   readonly usesFeatures: boolean;
   /** How many answers of the network a candidate's support is a share of. */
   readonly answers: number;
+  /** Loads what questions with features need; the first such question does it else. */
+  prepareForFeatures(): Promise<void>;
   /** Features of an image, which takes a second or more. @param encoder  the pretrained encoder's ONNX file, loaded once while it is the same array */
   encode(image: Image, encoder: Uint8Array): Promise<ImageFeatures>;
   /**
@@ -45,7 +47,7 @@ const MOST_CANDIDATES = 64;
 /**
  * Loads the model's networks; `close` releases them. Calls may overlap: they run one after another.
  *
- * @param readDecoder  the pretrained segmenter's decoder as an ONNX file, read when a box first needs it (`box-alone.ts`); null goes without
+ * @param readDecoder  the pretrained segmenter's decoder as an ONNX file, read when features first come with a question (`segmenter-hint.ts`); null goes without
  * @throws {EngineError} when the runtime refuses a network
  */
 export async function createProposer(
@@ -53,7 +55,7 @@ export async function createProposer(
   runtime: Runtime,
   readDecoder: ReadDecoder | null = null,
 ): Promise<Proposer> {
-  const { propose, probabilities, answers, close } =
+  const { propose, probabilities, answers, prepareForFeatures, close } =
     model.card.kind === "paper"
       ? await paperProposer(model, runtime)
       : await generalProposer(model, runtime, readDecoder);
@@ -68,6 +70,7 @@ export async function createProposer(
     name: `${model.card.name}-${model.card.weightsSha256.slice(0, 8)}`,
     usesFeatures: model.weights.has(PROJECTION.matrix),
     answers,
+    prepareForFeatures: () => inTurn(prepareForFeatures),
     encode: (image, encoder) =>
       inTurn(async () => {
         if (loaded?.file !== encoder) {

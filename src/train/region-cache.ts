@@ -176,11 +176,11 @@ async function findRegions(
 function drawPrompt(rng: Rng, { width, height }: Grid, isClick: boolean): RegionPrompt {
   const longer = Math.max(width, height);
   const [w, h] = [width / longer, height / longer];
-  if (isClick) return { kind: "click", at: [rng.between(0, w), rng.between(0, h)] };
+  if (isClick) return { inside: [[rng.between(0, w), rng.between(0, h)]], outside: [], box: null };
   const side = () => Math.exp(rng.between(Math.log(0.06), Math.log(0.6)));
   const [bw, bh] = [Math.min(w, side()), Math.min(h, side())];
   const [x, y] = [rng.between(0, w - bw), rng.between(0, h - bh)];
-  return { kind: "box", from: [x, y], to: [x + bw, y + bh] };
+  return { inside: [], outside: [], box: { from: [x, y], to: [x + bw, y + bh] } };
 }
 
 /** Where the logits, bilinear between their cells' centres, are above the level: [H, W] */

@@ -39,6 +39,7 @@ function timid(encoded: number[]): Proposer {
       const partial = { width, height, partialness: new Uint8Array(width * height).fill(1), segmentation };
       return [{ box: { x: 0, y: 0, width, height }, partial, support: 1, added: { inside: 0, outside: 1 } }];
     },
+    prepareForFeatures: async () => undefined,
     close: async () => undefined,
   };
 }

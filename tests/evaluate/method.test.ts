@@ -99,6 +99,7 @@ describe("what the proposer is asked", () => {
         questions.push({ image, partial, options });
         return [];
       },
+      prepareForFeatures: async () => undefined,
       close: async () => undefined,
     };
   }
