@@ -46,7 +46,7 @@ describe("a general model", () => {
 
   const ask = async (steps: readonly number[], current: Answer, most: number) => {
     const open = await proposerMethod(proposer, { steps, encoder: null }).open(imageOf(TRUTH, GRID), VALID);
-    return open.candidates([STROKE, OUTSIDE], current, most);
+    return open.candidates([STROKE, STROKE, OUTSIDE], current, most);
   };
 
   test("keeps every stroke in every candidate, is inside only where decided, and decides nothing on the padding", async () => {
@@ -108,7 +108,8 @@ describe("what the proposer is asked", () => {
     const questions: Question[] = [];
     const method = proposerMethod(listener(questions), { steps: [1], encoder: new Uint8Array(1) });
     const open = await method.open(imageOf(TRUTH, GRID), VALID);
-    await open.candidates([STROKE, OUTSIDE], { ...emptyAnswer(GRID), partialness: VALID, segmentation: TRUTH }, 8);
+    const taken = { ...emptyAnswer(GRID), partialness: VALID, segmentation: TRUTH };
+    await open.candidates([STROKE, STROKE, OUTSIDE], taken, 8);
     const [{ image, partial, options }] = questions;
     expect([image.width, image.height, image.data[0]]).toEqual([32, 21, 40]);
     expect(count(partial.partialness)).toBe(32 * 21);
@@ -119,15 +120,19 @@ describe("what the proposer is asked", () => {
     expect(options.features?.projected).toEqual(Float32Array.of(32, 21));
   });
 
-  test("is shared among several steps, no more than there are candidates", async () => {
+  test("is shared among several steps, no more than there are candidates, and for one alone before the third stroke", async () => {
     const questions: Question[] = [];
     const open = await proposerMethod(listener(questions), { steps: [0.2, 0.5, 1], encoder: null }).open(
       imageOf(TRUTH, GRID),
       VALID,
     );
     await open.candidates([STROKE], emptyAnswer(GRID), 8);
-    await open.candidates([STROKE, OUTSIDE], emptyAnswer(GRID), 1);
+    await open.candidates([STROKE, STROKE], emptyAnswer(GRID), 8);
+    await open.candidates([STROKE, STROKE, OUTSIDE], emptyAnswer(GRID), 8);
+    await open.candidates([STROKE, STROKE, OUTSIDE, STROKE], emptyAnswer(GRID), 1);
     expect(questions.map(({ options }) => [options.step, options.count])).toEqual([
+      [0.2, 1],
+      [0.2, 1],
       [0.2, 3],
       [0.5, 3],
       [1, 2],
