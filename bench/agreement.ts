@@ -3,7 +3,7 @@
  * same cases with the same model. They differ in their random strokes alone.
  */
 import { z } from "zod";
-import { encoderFor, readModel } from "../src/cli/model.ts";
+import { decoderReader, encoderFor, readModel } from "../src/cli/model.ts";
 import { aligned } from "../src/cli/table.ts";
 import { Rng, UsageError } from "../src/core/index.ts";
 import { nodeRuntime } from "../src/engine/runtime-node.ts";
@@ -75,7 +75,7 @@ export interface AgreementResult {
 export async function benchAgreement(file: string, data: string, model: string): Promise<AgreementResult> {
   const sessions = parseSessions(await readText(file, SESSIONS_LIMIT));
   const files = await findCases(data, { datasets: [], split: null });
-  const proposer = await createProposer(await readModel(model), nodeRuntime());
+  const proposer = await createProposer(await readModel(model), nodeRuntime(), decoderReader());
   const method = proposerMethod(proposer, { steps: [1], encoder: await encoderFor(proposer) });
   const harness: MeasuredCase[] = [];
   const ours: MeasuredCase[] = [];
