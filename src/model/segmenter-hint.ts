@@ -51,12 +51,14 @@ export function withHint(
   window: Window,
 ): CellProbabilities[] {
   const cells = Math.sqrt(answers[0].segmentation.length);
-  const odds = gridOnWindow(hint, REGION_CELLS, image, window, cells);
+  // Odds are multiplied, so that one exponential serves all answers.
+  const factors = gridOnWindow(hint, REGION_CELLS, image, window, cells).map(Math.exp);
+  const least = 1 / (1 + Math.exp(SUREST));
   return answers.map(({ partialness, segmentation }) => {
-    const inside = new Float32Array(odds.length);
+    const inside = new Float32Array(factors.length);
     for (let i = 0; i < inside.length; i++) {
-      const own = Math.log(segmentation[i] / (1 - segmentation[i]));
-      inside[i] = 1 / (1 + Math.exp(-odds[i] - Math.min(SUREST, Math.max(-SUREST, own))));
+      const own = Math.min(1 - least, Math.max(least, segmentation[i]));
+      inside[i] = (own * factors[i]) / (own * factors[i] + 1 - own);
     }
     return { partialness, segmentation: inside };
   });
