@@ -77,10 +77,10 @@ export function emptyAnswer(grid: Grid): Answer {
 }
 
 /**
- * Strokes after which others are offered beside the first answer. Before, the next stroke is worth more than a choice, and the simulated
- * annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects of the training sets (docs/results/general.md).
+ * With which stroke others begin to be offered beside the first answer. Before, the next stroke is worth as much as a choice, and the
+ * simulated annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects of the training sets (docs/results/general.md).
  */
-const STROKES_BEFORE_CHOICE = 3;
+const FIRST_CHOICE = 3;
 
 export function proposerMethod(
   proposer: Proposer,
@@ -110,7 +110,7 @@ export function proposerMethod(
           answered = prompts.length;
           const hand = cut(handMarks(prompts, image), box);
           const partial = imposed(cut(brushed(current, prompts.at(-1)), box), hand);
-          const count = prompts.length < STROKES_BEFORE_CHOICE ? 1 : most;
+          const count = prompts.length < FIRST_CHOICE ? 1 : most;
           const lists: Candidate[][] = [];
           for (const [i, step] of steps.slice(0, count).entries())
             lists.push(
