@@ -154,7 +154,7 @@ test("an image is learned in the background, later proposals use it, and whoever
   expect(screen.complaints).toEqual([]);
 });
 
-test("a box on a learned image is answered with the pretrained segmenter's decoder, which is fetched for the first", async () => {
+test("a learned image's strokes and boxes are answered with the pretrained segmenter's decoder, which is fetched once, when the image is learned", async () => {
   const { address } = await generalPage({ hasEncoder: true });
   const screen = await Screen.open();
   const person = await screen.visit(address);
@@ -162,11 +162,11 @@ test("a box on a learned image is answered with the pretrained segmenter's decod
   person.page.on("response", (response) => fetched.push(new URL(response.url()).pathname));
   await person.page.waitForSelector("text=Image learned.");
   const decoders = () => fetched.filter((path) => path.endsWith("/decoder.onnx")).length;
-  await person.press("c");
-  expect(decoders()).toBe(0);
-  await person.draw("left", [0.3, 0.3], [0.6, 0.6]);
+  await expect.poll(decoders, { timeout: 20_000 }).toBe(1);
+  await person.draw("left", [0.4, 0.4], [0.5, 0.5]);
   await person.offered();
-  await person.draw("left", [0.35, 0.3], [0.6, 0.65]);
+  await person.press("c");
+  await person.draw("left", [0.3, 0.3], [0.6, 0.6]);
   await person.offered();
   expect(decoders()).toBe(1);
   expect(screen.complaints).toEqual([]);
