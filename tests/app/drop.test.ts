@@ -132,5 +132,6 @@ test("a DICOM Segmentation is a mask of the open series, whatever its name, and 
   await person.waitForStatus("saved");
   await person.drop(segmentation);
   await page.waitForSelector("text=Imported label 1 (Spleen) of IM0099. Added voxels: 12.");
-  expect((await readdir(study)).sort()).toEqual(["CT", "a.png", "tendril.json"]);
+  // A file under way to tendril.json may lie beside it for a moment.
+  await expect.poll(async () => (await readdir(study)).sort()).toEqual(["CT", "a.png", "tendril.json"]);
 });
