@@ -11,7 +11,7 @@ import { createProposer } from "../model/index.ts";
 import { byHandOf, INSIDE, partialOf, sliceOf, volumeIndexOf } from "../project/index.ts";
 import { shippedModelFolder } from "../train/index.ts";
 import type { Annotated } from "./annotated.ts";
-import { encoderFor, readModel } from "./model.ts";
+import { decoderReader, encoderFor, readModel } from "./model.ts";
 import { SlowBar } from "./slow-bar.ts";
 
 export interface Probabilities {
@@ -31,7 +31,11 @@ interface Options {
 
 /** @throws {TendrilError} when there is no such model, or it gives no probabilities */
 export async function openProbabilities({ model, features, seed = 1 }: Options): Promise<Probabilities> {
-  const proposer = await createProposer(await readModel(model ?? shippedModelFolder()), nodeRuntime({ threads: 0 }));
+  const proposer = await createProposer(
+    await readModel(model ?? shippedModelFolder()),
+    nodeRuntime({ threads: 0 }),
+    decoderReader(),
+  );
   const { name, probabilities, close } = proposer;
   if (!probabilities) {
     await close();

@@ -45,15 +45,15 @@ export async function generalProposer(model: Model, runtime: Runtime, readDecode
     if (file) decoder = await runtime.load(file);
     return decoder;
   };
-  const hintOf = async (partial: PartialSegmentation, options: ProposeOptions) => {
+  const hintOf = async (partial: PartialSegmentation, options: ProbabilityOptions) => {
     const loaded = options.features ? await loadDecoder() : null;
     return loaded && segmenterHint(loaded, options.features!, partial, handOf(partial, options));
   };
   return {
     propose: async (image: Image, partial: PartialSegmentation, options: ProposeOptions) =>
       proposeGeneral(networks, image, partial, { ...options, hint: await hintOf(partial, options) }),
-    probabilities: (image: Image, partial: PartialSegmentation, options: ProbabilityOptions) =>
-      probabilitiesOf(networks, image, partial, options),
+    probabilities: async (image: Image, partial: PartialSegmentation, options: ProbabilityOptions) =>
+      probabilitiesOf(networks, image, partial, { ...options, hint: await hintOf(partial, options) }),
     answers: 1 + GENERAL_DRAWS + LEVELS.length,
     async prepareForFeatures() {
       await loadDecoder();
@@ -105,7 +105,7 @@ async function probabilitiesOf(
   networks: GeneralNetworks,
   image: Image,
   partial: PartialSegmentation,
-  options: ProbabilityOptions,
+  options: LookOptions,
 ): Promise<Float32Array> {
   const out = new Float32Array(image.width * image.height);
   for (const { window, mean } of await looks(networks, image, partial, handOf(partial, options), options)) {
@@ -313,14 +313,26 @@ function closerWindow(
 }
 
 /** The first answer, then others that differ from it and from each other, those that stand for more answers first. */
-function differing({ answers, byHand, onImage }: Look, { count }: ProposeOptions) {
+function differing({ answers, byHand, onImage }: Look, { count, leastGain = 0 }: ProposeOptions) {
   const [first, ...others] = answers.map((answer) => insideLabels(answer, byHand, onImage));
   const far = [...others.keys()].filter((k) => addedDice(first, others[k]) < SAME_DICE);
   const different = far.map((k) => others[k]);
   const chosen = count > 1 ? choose(different, count - 1).toSorted((a, b) => b.count - a.count) : [];
   const total = answers.length;
   const one = { answer: 0, support: (total - far.length) / total };
+  const offered = chosen.map(({ draw }) => different[draw]);
+  if (leastGain > 0 && expectedGain(first, offered, others) < leastGain) return [one];
   return [one, ...chosen.map(({ draw, count: stands }) => ({ answer: far[draw] + 1, support: stands / total }))];
+}
+
+/** What a choice is worth: how much nearer (Dice) the nearest of all is than the first, if the truth is as likely each of the answers. */
+function expectedGain(first: AddedLabels, offered: readonly AddedLabels[], answers: readonly AddedLabels[]): number {
+  let gain = 0;
+  for (const truth of answers) {
+    const alone = addedDice(first, truth);
+    gain += Math.max(alone, ...offered.map((other) => addedDice(other, truth))) - alone;
+  }
+  return gain / answers.length;
 }
 
 /** Candidates are told apart on so many cells across and down: two dozen are compared, each with each. */

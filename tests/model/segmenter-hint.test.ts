@@ -150,6 +150,17 @@ test("with the hint a stroke in a faint ellipse is answered better, and a box ar
   const agreement = async (proposer: Proposer) => diceOf(await first(proposer, faint, stroke), ELLIPSE);
   expect(await agreement(helped)).toBeGreaterThan((await agreement(alone)) + 0.03);
 
+  // What is said of how likely pixels are is of the same answers.
+  const likely = async (proposer: Proposer) => {
+    const features = await proposer.encode(faint, await readFile(paths.encoder));
+    return proposer.probabilities!(faint, stroke, { rng: Rng.seeded(1), features });
+  };
+  const [own, withHints] = [await likely(alone), await likely(helped)];
+  expect(withHints.every((value, i) => value >= Math.min(own[i], 0.99) - 1e-3)).toBe(true);
+  const meanIn = (values: Float32Array) =>
+    values.reduce((sum, value, i) => sum + value * ELLIPSE[i], 0) / ELLIPSE.reduce((sum, value) => sum + value, 0);
+  expect(meanIn(withHints)).toBeGreaterThan(meanIn(own) + 0.03);
+
   const unhelped = await createProposer(unlearned, runtime);
   const unlearnedHelped = await createProposer(unlearned, runtime, readDecoder);
   const failing = await createProposer(unlearned, runtime, () => Promise.reject(new Error("no such file")));
