@@ -81,11 +81,6 @@ export function emptyAnswer(grid: Grid): Answer {
  * simulated annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects of the training sets (docs/results/general.md).
  */
 const FIRST_CHOICE = 3;
-/**
- * A box says less than a stroke, so that a choice may be worth more than the next stroke at once: after one, others are offered where a
- * choice is expected to gain this much Dice. Chosen on the same cases.
- */
-const LEAST_GAIN_BOXED = 0.3;
 
 export function proposerMethod(
   proposer: Proposer,
@@ -115,14 +110,12 @@ export function proposerMethod(
           answered = prompts.length;
           const hand = cut(handMarks(prompts, image), box);
           const partial = imposed(cut(brushed(current, prompts.at(-1)), box), hand);
-          const isBoxed = opening === "box";
-          const count = isBoxed || prompts.length >= FIRST_CHOICE ? most : 1;
-          const leastGain = isBoxed ? LEAST_GAIN_BOXED : 0;
+          const count = prompts.length < FIRST_CHOICE ? 1 : most;
           const lists: Candidate[][] = [];
           for (const [i, step] of steps.slice(0, count).entries())
             lists.push(
               await propose(
-                { ...ask, isTaken, leastGain },
+                { ...ask, isTaken },
                 partial,
                 hand.partialness,
                 step,
@@ -143,11 +136,10 @@ interface Ask {
   readonly rng: Rng;
   /** Whether a candidate has been taken on this image. */
   readonly isTaken: boolean;
-  readonly leastGain: number;
 }
 
 function propose(
-  { proposer, image, features, rng, isTaken, leastGain }: Ask,
+  { proposer, image, features, rng, isTaken }: Ask,
   partial: PartialSegmentation,
   byHand: Uint8Array,
   step: number,
@@ -159,7 +151,6 @@ function propose(
     step,
     byHand,
     isTaken,
-    leastGain,
     ...lookAt(image),
     ...(features ? { features } : {}),
   });

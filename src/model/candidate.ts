@@ -38,11 +38,6 @@ export interface ProposeOptions {
    * how much it takes for inside. For the general model.
    */
   readonly isTaken?: boolean;
-  /**
-   * Others beside the first are given only where a choice among them is expected to bring the answer nearer by this much Dice (default 0:
-   * always). For the general model.
-   */
-  readonly leastGain?: number;
   /** The image's features (`Proposer.encode`); without them the general model is less sure. */
   readonly features?: ImageFeatures;
 }

@@ -313,26 +313,14 @@ function closerWindow(
 }
 
 /** The first answer, then others that differ from it and from each other, those that stand for more answers first. */
-function differing({ answers, byHand, onImage }: Look, { count, leastGain = 0 }: ProposeOptions) {
+function differing({ answers, byHand, onImage }: Look, { count }: ProposeOptions) {
   const [first, ...others] = answers.map((answer) => insideLabels(answer, byHand, onImage));
   const far = [...others.keys()].filter((k) => addedDice(first, others[k]) < SAME_DICE);
   const different = far.map((k) => others[k]);
   const chosen = count > 1 ? choose(different, count - 1).toSorted((a, b) => b.count - a.count) : [];
   const total = answers.length;
   const one = { answer: 0, support: (total - far.length) / total };
-  const offered = chosen.map(({ draw }) => different[draw]);
-  if (leastGain > 0 && expectedGain(first, offered, others) < leastGain) return [one];
   return [one, ...chosen.map(({ draw, count: stands }) => ({ answer: far[draw] + 1, support: stands / total }))];
-}
-
-/** What a choice is worth: how much nearer (Dice) the nearest of all is than the first, if the truth is as likely each of the answers. */
-function expectedGain(first: AddedLabels, offered: readonly AddedLabels[], answers: readonly AddedLabels[]): number {
-  let gain = 0;
-  for (const truth of answers) {
-    const alone = addedDice(first, truth);
-    gain += Math.max(alone, ...offered.map((other) => addedDice(other, truth))) - alone;
-  }
-  return gain / answers.length;
 }
 
 /** Candidates are told apart on so many cells across and down: two dozen are compared, each with each. */

@@ -141,18 +141,6 @@ describe("what the proposer is asked", () => {
     expect(questions[0].options.features).toBeUndefined();
   });
 
-  test("is for others only where a choice is expected to gain much, after a box, and there from the beginning", async () => {
-    const questions: Question[] = [];
-    const method = proposerMethod(listener(questions), { opening: "box", steps: [1], encoder: null });
-    const open = await method.open(imageOf(TRUTH, GRID), VALID);
-    await open.candidates([{ ...OUTSIDE, kind: "box" }], emptyAnswer(GRID), 8);
-    await open.candidates([{ ...OUTSIDE, kind: "box" }, STROKE, STROKE], emptyAnswer(GRID), 8);
-    expect(questions.map(({ options: { count, leastGain } }) => [count, leastGain])).toEqual([
-      [8, 0.3],
-      [8, 0.3],
-    ]);
-  });
-
   test("is nothing after a candidate was taken, and from the next stroke on that one was", async () => {
     const questions: Question[] = [];
     const open = await proposerMethod(listener(questions), { steps: [1], encoder: null }).open(
