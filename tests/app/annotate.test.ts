@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/index.ts";
 import { type Action, ImageWork } from "../../src/project/index.ts";
@@ -124,6 +125,21 @@ test("an image is scribbled on, a candidate taken, corrected, killed, opened aga
   expect(newScreen.complaints).toEqual([]);
 });
 
+/** How many actions the browser keeps for one image. */
+function keptIn(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const done = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const database = await done(indexedDB.open("tendril"));
+    const [kept] = await done(database.transaction("unsaved").objectStore("unsaved").getAll());
+    database.close();
+    return kept?.actions.length ?? 0;
+  });
+}
+
 test("what is drawn while the server is away is kept in the browser and saved when it is back", async () => {
   const path = await folder();
   const image = await imageIn(path);
@@ -141,6 +157,8 @@ test("what is drawn while the server is away is kept in the browser and saved wh
   await before.draw("left", ...OUTSIDE);
   const drawn = await before.inside();
   expect((await actionsOf(image)).length).toBe(1);
+  // The browser takes a moment to write what it is to keep, and this page goes without being asked.
+  await expect.poll(() => keptIn(before.page)).toBe(2);
   await before.page.close();
 
   await annotate([image, "--project", path], Number(new URL(command.origin).port)).then(async ({ address }) => {
