@@ -158,7 +158,7 @@ test("what is drawn while the server is away is kept in the browser and saved wh
   const drawn = await before.inside();
   expect((await actionsOf(image)).length).toBe(1);
   // The browser takes a moment to write what it is to keep, and this page goes without being asked.
-  await expect.poll(() => keptIn(before.page)).toBe(2);
+  await expect.poll(() => keptIn(before.page), { timeout: 20_000 }).toBe(2);
   await before.page.close();
 
   await annotate([image, "--project", path], Number(new URL(command.origin).port)).then(async ({ address }) => {

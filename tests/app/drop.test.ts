@@ -133,5 +133,7 @@ test("a DICOM Segmentation is a mask of the open series, whatever its name, and 
   await person.drop(segmentation);
   await page.waitForSelector("text=Imported label 1 (Spleen) of IM0099. Added voxels: 12.");
   // A file under way to tendril.json may lie beside it for a moment.
-  await expect.poll(async () => (await readdir(study)).sort()).toEqual(["CT", "a.png", "tendril.json"]);
+  await expect
+    .poll(async () => (await readdir(study)).sort(), { timeout: 20_000 })
+    .toEqual(["CT", "a.png", "tendril.json"]);
 });
