@@ -53,7 +53,7 @@ test("an image is scribbled on, a candidate taken, corrected, killed, opened aga
   await first.page.locator(".tile").nth(1).hover();
   expect(await first.picture()).not.toBe(bare);
   await first.page.mouse.move(500, 400);
-  expect(await first.picture()).toBe(bare);
+  await first.waitForPicture(bare);
   expect(await first.inside()).toBe(scribbled);
 
   await first.press("2");

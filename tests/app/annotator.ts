@@ -199,10 +199,23 @@ export class Annotator {
     return (await this.page.textContent(".notice")) ?? "";
   }
 
-  /** The picture on the canvas, without the pen above it. */
+  /** The picture on the canvas, without the pen above it, once it has stood still for 100 ms. */
   async picture(): Promise<string> {
-    await this.page.waitForTimeout(100);
-    return this.page.evaluate(() => document.querySelector<HTMLCanvasElement>(".picture")!.toDataURL());
+    const seen = () => this.page.evaluate(() => document.querySelector<HTMLCanvasElement>(".picture")!.toDataURL());
+    for (let before = await seen(); ; ) {
+      await this.page.waitForTimeout(100);
+      const now = await seen();
+      if (now === before) return now;
+      before = now;
+    }
+  }
+
+  /** Waits until the canvas shows this picture again. */
+  async waitForPicture(picture: string): Promise<void> {
+    await this.page.waitForFunction(
+      (expected) => document.querySelector<HTMLCanvasElement>(".picture")!.toDataURL() === expected,
+      picture,
+    );
   }
 }
 

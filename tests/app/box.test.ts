@@ -56,7 +56,7 @@ test("a box asks for candidates, the next one counts in its place, and all of it
   await person.press("Escape");
   await person.page.mouse.up();
   await person.draw("right", [0.3, 0.3], [0.6, 0.6]);
-  expect(await person.picture()).toBe(bare);
+  await person.waitForPicture(bare);
   await person.draw("left", [0.4, 0.4]);
   expect(await person.notice()).toMatch(/^Nothing is marked\. Hold the button/);
   expect((await kept(image)).actions).toEqual([]);
@@ -88,16 +88,16 @@ test("a box asks for candidates, the next one counts in its place, and all of it
   await person.waitForInside(taken);
   await person.page.waitForSelector("text=Picked up where you left off: 3 changes.");
   await person.page.mouse.move(5, 5);
-  expect(await person.picture()).toBe(seen);
+  await person.waitForPicture(seen);
   await person.press("Control+z");
   await person.waitForInside(0);
   expect(await person.picture()).not.toBe(bare);
   await person.press("Control+z");
   await person.press("Control+z");
-  expect(await person.picture()).toBe(bare);
+  await person.waitForPicture(bare);
   for (let i = 0; i < 3; i++) await person.press("Control+y");
   await person.waitForInside(taken);
-  expect(await person.picture()).toBe(seen);
+  await person.waitForPicture(seen);
   expect(screen.complaints).toEqual([]);
 });
 

@@ -86,7 +86,7 @@ test("two labels share an image: neither covers the other, undo goes back throug
   await waitForLabel(again.page, "Tumor");
   await again.waitForInside(second);
   expect(await amounts(again)).toEqual([left, `${second.toLocaleString("en")} px`]);
-  expect(await again.picture()).toBe(drawn);
+  await again.waitForPicture(drawn);
   // A new name and color are kept, and drawn.
   await again.page.click(".label-list >> text=Edit");
   await again.page.fill(".naming input[type=text]", "Lesion");

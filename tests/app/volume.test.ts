@@ -203,18 +203,18 @@ test("a slice looks as it did when it is come back to, from slices and planes wi
   await person.draw("left", [0.4, 0.7], [0.6, 0.6], [0.5, 0.2]);
   const second = await person.picture();
   for (let plane = 0; plane < 3; plane++) await person.press("a");
-  expect(await person.picture()).toBe(second);
+  await person.waitForPicture(second);
   await person.press("ArrowUp");
-  expect(await person.picture()).toBe(first);
+  await person.waitForPicture(first);
   await person.waitForStatus("saved");
   await person.page.reload();
   await waitForSlice(person, "axial", 22);
-  expect(await person.picture()).toBe(second);
+  await person.waitForPicture(second);
   await person.press("ArrowUp");
-  expect(await person.picture()).toBe(first);
+  await person.waitForPicture(first);
   expect(new Set([untouched, first, second]).size).toBe(3);
   for (let stroke = 0; stroke < 2; stroke++) await person.press("Control+z");
-  expect(await person.picture()).toBe(untouched);
+  await person.waitForPicture(untouched);
 });
 
 test("a single slice opens in its own plane, and the two planes in which it is a line are not shown", async () => {
