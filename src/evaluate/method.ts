@@ -77,7 +77,7 @@ export function emptyAnswer(grid: Grid): Answer {
 }
 
 /**
- * With which stroke others begin to be offered beside the first answer. Before, the next stroke is worth as much as a choice, and the
+ * With which stroke others begin to be offered beside the first answer; a box is no stroke. Before, the next stroke is worth as much as a choice, and the
  * simulated annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects of the training sets (docs/results/general.md).
  */
 const FIRST_CHOICE = 3;
@@ -110,7 +110,8 @@ export function proposerMethod(
           answered = prompts.length;
           const hand = cut(handMarks(prompts, image), box);
           const partial = imposed(cut(brushed(current, prompts.at(-1)), box), hand);
-          const count = prompts.length < FIRST_CHOICE ? 1 : most;
+          const strokes = prompts.filter(({ kind }) => kind !== "box").length;
+          const count = strokes < FIRST_CHOICE ? 1 : most;
           const lists: Candidate[][] = [];
           for (const [i, step] of steps.slice(0, count).entries())
             lists.push(

@@ -9,9 +9,11 @@
  */
 import { boundsOf, type Image, type PartialSegmentation } from "../core/index.ts";
 import type { Runtime, Session } from "../engine/index.ts";
+import { askWithBox } from "./after-box.ts";
+import { bestCut } from "./best-cut.ts";
 import { type Candidate, countAdded, type ProbabilityOptions, type ProposeOptions } from "./candidate.ts";
 import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
-import { imageMaps } from "./comparison.ts";
+import { imageMaps, type Marks } from "./comparison.ts";
 import { type GeneralNetworks, loadNetworks, type Question } from "./general-networks.ts";
 import type { Model } from "./model-file.ts";
 import { windowFeatures } from "./pretrained.ts";
@@ -157,10 +159,11 @@ async function look(
   { rng, step = 1, features, isTaken = true, hint = null }: LookOptions,
 ): Promise<Look> {
   const { size, latent } = networks.shape;
+  const grid = { width: size, height: size };
   const reading = readWindow(image, partial, window, size);
   const drawn = readMarks(hand, window, size);
   const question: Question = {
-    maps: imageMaps(reading.image, reading.onImage, { width: size, height: size }),
+    maps: imageMaps(reading.image, reading.onImage, grid),
     marks: {
       inside: Uint8Array.from(drawn.xs),
       outside: Uint8Array.from(drawn.xm, (value, i) => value - drawn.xs[i]),
@@ -170,12 +173,14 @@ async function look(
     step,
     features: features ? windowFeatures(features.projected, image, window, size / 2) : null,
   };
-  const own = await networks.answer(question, rng.at("latents").normals(GENERAL_DRAWS * latent));
-  const answers = hint ? withHint(own, hint, image, window) : own;
+  const latents = rng.at("latents").normals(GENERAL_DRAWS * latent);
+  const ask = (marks: Marks) => networks.answer({ ...question, marks }, latents);
+  const withBox = await askWithBox(ask, question.marks, reading.onImage, grid);
+  const answers = hint ? withHint(withBox.answers, hint, image, window) : withBox.answers;
   const mean = meanOf(answers);
-  const level = partial.segmentation.includes(1)
-    ? levelOf(answers[0], reading, drawn, isTaken)
-    : likelyBest(answers[0], reading);
+  const usual = () =>
+    partial.segmentation.includes(1) ? levelOf(answers[0], reading, drawn, isTaken) : firstLevel(answers[0], reading);
+  const level = withBox.level ?? usual();
   return {
     window,
     answers: [...answers.map((each) => cutAt(each, level)), ...nested(answers[0].partialness, mean)].map(
@@ -240,24 +245,15 @@ function levelOf({ segmentation }: CellProbabilities, { xm, xs }: Marked, drawn:
 }
 
 /**
- * The level at which what is cut has the greatest expected Dice, if every cell is inside as likely as it is said to be, whatever the others
- * are. That is one half or less, and much less where no cell is likely and the object surely is there: an annotator who draws a box
- * around it can do nothing with an empty answer. (Lipton, Elkan & Naryanaswamy 2014 show the same of F1: the best threshold is half of
- * the F1 that it reaches.)
+ * After a box alone what is missing counts half as much as what is too much: the answer is nearly as good, and a stroke inside, which corrects
+ * what is missing, tells more than one outside.
  */
-function likelyBest({ segmentation }: CellProbabilities, { xm, onImage }: Pick<Reading, "xm" | "onImage">): number {
-  const open = Float32Array.from(segmentation)
-    .filter((_, i) => onImage[i] === 1 && xm[i] < EVEN)
-    .sort();
-  const all = open.reduce((sum, value) => sum + value, 0);
-  let [inside, best, level] = [0, 0, EVEN];
-  for (let k = open.length - 1; k >= 0; k--) {
-    inside += open[k];
-    const dice = (2 * inside) / (open.length - k + all);
-    if (dice <= best) continue;
-    [best, level] = [dice, open[k]];
-  }
-  return level;
+const MISSING_AT_FIRST = 0.5;
+
+/** Where nothing is known inside. */
+function firstLevel({ segmentation }: CellProbabilities, { xm, onImage }: Pick<Reading, "xm" | "onImage">): number {
+  const open = onImage.map((value, i) => Number(value === 1 && xm[i] < EVEN));
+  return bestCut(segmentation, open, MISSING_AT_FIRST).level;
 }
 
 /** The network says how likely a pixel is inside, segmented or not; a candidate is inside only where it is segmented: s = p_s m. */

@@ -5,15 +5,14 @@
  * and is too sure of "outside". So what the segmenter finds counts for inside, and what it does not find is left to the network. Only where
  * nothing is known but a box around all of the object does it count for outside as well.
  */
-import { type Box, boundsOf, type Grid, type PartialSegmentation } from "../core/index.ts";
+import type { Box, Grid, PartialSegmentation } from "../core/index.ts";
 import type { Session } from "../engine/index.ts";
+import { boxLeftOpen } from "./after-box.ts";
 import type { ImageFeatures } from "./candidate.ts";
 import { gridOnWindow } from "./pretrained.ts";
 import { decodeRegion, type Place, REGION_CELLS, type RegionPrompt } from "./pretrained-decoder.ts";
 import type { CellProbabilities, Window } from "./window.ts";
 
-/** A rectangle that is nearly the whole image points at nothing in it; share of its pixels. */
-const MOST_AREA = 0.9;
 /** Places that stand for what is marked inside, and for what is marked outside. */
 const PLACES = 5;
 /** How far log odds may lie from even, and what the segmenter's count beside the network's. */
@@ -40,7 +39,7 @@ export async function segmenterHint(
 
 /** The rectangle beyond which all is segmented outside, where nothing is segmented inside; null where there is none. */
 export function boxAlone(partial: PartialSegmentation): Box | null {
-  return partial.segmentation.includes(1) ? null : boxLeftOpen(partial);
+  return partial.segmentation.includes(1) ? null : boxOfOpen(partial);
 }
 
 /** The answers with the hint's log odds added, on the window's cells. @param hint  of `segmenterHint` */
@@ -67,7 +66,7 @@ export function withHint(
 /** Some places that are marked by hand, and the box that was drawn, if one was; null where none is inside. */
 function markedPlaces(hand: PartialSegmentation): RegionPrompt | null {
   if (!hand.segmentation.includes(1)) return null;
-  const box = boxLeftOpen(hand);
+  const box = boxOfOpen(hand);
   const isNear = (x: number, y: number) =>
     !box || (x >= box.x && x < box.x + box.width && y >= box.y && y < box.y + box.height);
   // One pixel for each of the decoder's cells: as good a place as any, and few enough in an image of any size.
@@ -88,11 +87,9 @@ function markedPlaces(hand: PartialSegmentation): RegionPrompt | null {
   };
 }
 
-/** What is not segmented outside lies in this rectangle, and it is not nearly the whole image. */
-function boxLeftOpen({ width, height, partialness, segmentation }: PartialSegmentation): Box | null {
-  const open = partialness.map((value, i) => 1 - (value & (1 - segmentation[i])));
-  const box = boundsOf(open, { width, height });
-  return box && box.width * box.height <= MOST_AREA * width * height ? box : null;
+function boxOfOpen({ partialness, segmentation, ...grid }: PartialSegmentation): Box | null {
+  const outside = partialness.map((value, i) => value & (1 - segmentation[i]));
+  return boxLeftOpen(outside, new Uint8Array(outside.length).fill(1), grid);
 }
 
 function cornersOf({ x, y, width, height }: Box, grid: Grid): RegionPrompt["box"] {

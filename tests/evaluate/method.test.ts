@@ -141,6 +141,18 @@ describe("what the proposer is asked", () => {
     expect(questions[0].options.features).toBeUndefined();
   });
 
+  test("is for one alone before the third stroke after a box, too: a box is no stroke", async () => {
+    const questions: Question[] = [];
+    const open = await proposerMethod(listener(questions), { steps: [1], encoder: null }).open(
+      imageOf(TRUTH, GRID),
+      VALID,
+    );
+    const box = { kind: "box", label: 1, points: at(8, 10), pixels: TRUTH } as const;
+    await open.candidates([box, STROKE, OUTSIDE], emptyAnswer(GRID), 8);
+    await open.candidates([box, STROKE, OUTSIDE, STROKE], emptyAnswer(GRID), 8);
+    expect(questions.map(({ options }) => options.count)).toEqual([1, 8]);
+  });
+
   test("is nothing after a candidate was taken, and from the next stroke on that one was", async () => {
     const questions: Question[] = [];
     const open = await proposerMethod(listener(questions), { steps: [1], encoder: null }).open(
