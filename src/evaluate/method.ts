@@ -77,8 +77,9 @@ export function emptyAnswer(grid: Grid): Answer {
 }
 
 /**
- * With which stroke others begin to be offered beside the first answer; a box is no stroke. Before, the next stroke is worth as much as a choice, and the
- * simulated annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects of the training sets (docs/results/general.md).
+ * With which stroke others begin to be offered beside the first answer; a box is no stroke. Before, the next stroke is worth as much as a
+ * choice, and the simulated annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects of the training sets
+ * (docs/results/general.md).
  */
 const FIRST_CHOICE = 3;
 

@@ -13,8 +13,8 @@ export interface Cut {
 }
 
 /**
- * Agreement is F = (1 + r) |found| / (|shown| + r |truth|) (van Rijsbergen 1979, r his beta squared): Dice for r = 1, and with a smaller r what is missing
- * counts less than what is too much.
+ * Agreement is F = (1 + r) |found| / (|shown| + r |truth|) (van Rijsbergen 1979, r his beta squared): Dice for r = 1, and with a smaller r
+ * what is missing counts less than what is too much.
  *
  * @param inside  [S, S], probabilities
  * @param isOpen  [S, S], 1 where it is still to be found out
