@@ -23,10 +23,19 @@ export interface Finished {
   readonly stderr: string;
 }
 
+export interface StartOptions extends SpawnOptions {
+  /** Whether file permissions bind it, as they bind everybody but root. */
+  readonly isBound?: boolean;
+}
+
+/** Without its capabilities root may read and write what the owner of a file may. */
+const BOUND = process.getuid?.() === 0 ? ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] : [];
+
 /** Starts `node ARGS` in the checkout with the commands built; it is killed with the test at the latest. */
-export function startNode(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+export function startNode(args: readonly string[], { isBound = false, ...options }: StartOptions = {}): ChildProcess {
   buildCommands();
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], ...options });
+  const [command, ...rest] = [...(isBound ? BOUND : []), process.execPath, ...args];
+  const child = spawn(command, rest, { cwd: root, stdio: ["ignore", "pipe", "pipe"], ...options });
   onTestFinished(() => {
     child.kill("SIGKILL");
   });
@@ -49,6 +58,6 @@ export function finished(child: ChildProcess): Promise<Finished> {
 }
 
 /** `node bin/tendril.mjs ARGS` to its end. */
-export function tendril(args: readonly string[], options: SpawnOptions = {}): Promise<Finished> {
+export function tendril(args: readonly string[], options: StartOptions = {}): Promise<Finished> {
   return finished(startNode([join(root, "bin/tendril.mjs"), ...args], options));
 }

@@ -1,17 +1,13 @@
 /** The real command as a process of its own: what it says, its exit code, and that no stack trace is ever shown. */
-import type { SpawnOptions } from "node:child_process";
 import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { basename, join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { buildCommands, type Finished, finished, root, startNode, tendril } from "../built.ts";
+import { buildCommands, type Finished, finished, root, type StartOptions, startNode, tendril } from "../built.ts";
 import { png } from "../image/png.ts";
 import { folder, folderWithImage, imageBytes, session } from "../project/made.ts";
 
 const TAB = "0b0f7c3e-6f0c-4f0e-9a43-1f6c5b1f5a01";
-/** A user who may not read what root or we have locked. */
-const NOBODY = 65534;
-const isRoot = process.getuid?.() === 0;
 
 beforeAll(buildCommands);
 
@@ -25,7 +21,7 @@ interface Running {
 async function annotate(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
-  options: SpawnOptions = {},
+  options: StartOptions = {},
 ): Promise<Running> {
   const home = await folder();
   const child = startNode([join(root, "bin/tendril.mjs"), "annotate", "--no-open", ...args], {
@@ -59,7 +55,12 @@ async function annotate(
 }
 
 /** The command ends with this code and one clear sentence on standard error, and nothing else. */
-async function expectRefusal(args: readonly string[], code: number, sentence: RegExp, options = {}): Promise<void> {
+async function expectRefusal(
+  args: readonly string[],
+  code: number,
+  sentence: RegExp,
+  options: StartOptions = {},
+): Promise<void> {
   const result = await tendril(["annotate", "--no-open", ...args], options);
   expect(result.stderr).toMatch(sentence);
   expect(result).toMatchObject({ code, stdout: "" });
@@ -192,18 +193,16 @@ describe("what cannot be opened is said in one sentence, with exit code 1 and no
 
   test.skipIf(process.platform === "win32")("a folder and a file without permission", async () => {
     const { folder: place, image } = await folderWithImage();
-    // Root may read everything, so there another user runs the command.
-    const other = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
-    await chmod(place, isRoot ? 0o755 : 0o700);
+    const bound = { isBound: true };
     await chmod(image, 0);
-    await expectRefusal([image], 1, /^error Can't read .*scan\.png: permission denied\. .*\n$/, other);
+    await expectRefusal([image], 1, /^error Can't read .*scan\.png: permission denied\. .*\n$/, bound);
     await chmod(place, 0);
     onTestFinished(() => chmod(place, 0o700));
     await expectRefusal(
       [place],
       1,
       /^error Can't read .*: permission denied\. Change the permissions, or choose another place\.\n$/,
-      other,
+      bound,
     );
   });
 
@@ -249,7 +248,7 @@ test.skipIf(process.platform === "win32")(
     const { folder: place, image } = await folderWithImage();
     await chmod(place, 0o555);
     onTestFinished(() => chmod(place, 0o700));
-    const { ask, end } = await annotate(["--port", "0", image], {}, isRoot ? { uid: NOBODY, gid: NOBODY } : {});
+    const { ask, end } = await annotate(["--port", "0", image], {}, { isBound: true });
     const { images } = await (await ask("GET", "/api/images")).json();
     const url = `/api/images/${images[0].id}`;
     expect((await (await ask("POST", `${url}/session`, { tab: TAB })).json()).writer).toBe(true);
@@ -257,7 +256,7 @@ test.skipIf(process.platform === "win32")(
     const refused = await ask("POST", `${url}/actions`, body);
     expect(refused.status).toBe(500);
     expect((await refused.json()).error.message).toMatch(/^Can't write .*labels: permission denied\. Change the/);
-    await chmod(place, 0o777);
+    await chmod(place, 0o755);
     expect(await (await ask("POST", `${url}/actions`, body)).json()).toEqual({ saved: 3 });
     expect((await end("SIGINT")).code).toBe(0);
   },
