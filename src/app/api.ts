@@ -3,6 +3,7 @@ import { z } from "zod";
 import { TendrilError } from "../core/index.ts";
 import type { Label } from "../image/index.ts";
 import { parseAction } from "../project/action-schema.ts";
+import { toText } from "../project/action-text.ts";
 import type { Action } from "../project/annotation.ts";
 import type { LabelChange } from "../project/labels.ts";
 
@@ -110,7 +111,8 @@ export class Api {
 
   /** @returns how many actions are on disk and synced */
   async append(id: string, after: number, actions: readonly Action[]): Promise<number> {
-    return (await this.json("POST", `${pathOf(id)}/actions`, saved, { tab: this.tab, after, actions })).saved;
+    const body = { tab: this.tab, after, actions: actions.map(toText) };
+    return (await this.json("POST", `${pathOf(id)}/actions`, saved, body)).saved;
   }
 
   /** @param isReplacing  whether a file that another program wrote in the mask's place gives way; else it is refused as "not-ours" */

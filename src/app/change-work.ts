@@ -1,5 +1,6 @@
 /** What the hand does to the annotation: strokes, boxes, undo and redo. */
 import type { Box, Stroke } from "../core/index.ts";
+import { toText } from "../project/action-text.ts";
 import { type Action, type Change, labelOf, type Mark, named, strokeDelta } from "../project/annotation.ts";
 import { boxDelta, closedAcross, insideBeyond, LEAST_SIDE } from "../project/box.ts";
 import type { Message } from "./message.ts";
@@ -56,7 +57,7 @@ export function createChangeWork({ openImage, sheet, label, isReadOnly, act, ...
     }
     const delta = opened.wholeDelta(boxDelta(shown.annotation, box, closedOn(opened, shown, label())));
     const change: Change = { kind: "box", box, ...placeOn(shown), ...named(label()), delta };
-    if (JSON.stringify(change).length > CHANGE_LIMIT) {
+    if (JSON.stringify(toText(change)).length > CHANGE_LIMIT) {
       tell("Nothing is marked: all beyond the box is in more pieces along the file's rows than a change may have.");
       return;
     }

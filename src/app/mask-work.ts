@@ -1,6 +1,7 @@
 /** An existing mask as the start of the work on the open image: read by a worker, a label chosen where it has several, and one change of the journal. */
 import { createSignal } from "solid-js";
 import type { Label, LoadedMask } from "../image/index.ts";
+import { toText } from "../project/action-text.ts";
 import type { Action } from "../project/annotation.ts";
 import { ActionError } from "../project/errors.ts";
 import { annotationOf } from "../project/history.ts";
@@ -119,7 +120,7 @@ export function createMaskWork(ports: MaskPorts) {
         importSentence(`${label.value} (${label.name}) of ${name}`, imported, opened.volume ? "voxels" : "pixels"),
         ...(map.notes ?? []),
       ].join(" ");
-      if (JSON.stringify(imported.change).length > CHANGE_LIMIT)
+      if (JSON.stringify(toText(imported.change)).length > CHANGE_LIMIT)
         throw new ActionError(`${name} is in too many pieces for the page. Use the command: tendril import.`);
       if (imported.gained > 0) {
         closeOffer();

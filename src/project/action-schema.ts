@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { Grid } from "../core/index.ts";
+import { countRuns, unpacked } from "./action-text.ts";
 import { type Action, BY_HAND, type Change, CLOSED, INSIDE, SEGMENTED } from "./annotation.ts";
 import { LEAST_SIDE } from "./box.ts";
 import { ActionError } from "./errors.ts";
@@ -20,7 +21,11 @@ export const DELTA_LIMIT = 2 ** 24;
 const MASK_LABEL_LIMIT = 65_535;
 
 const coordinate = z.number().min(-COORDINATE_LIMIT).max(COORDINATE_LIMIT);
-const delta = z.array(z.int().nonnegative()).max(DELTA_LIMIT);
+const numbers = z.array(z.int().nonnegative()).max(DELTA_LIMIT);
+const rows = z
+  .strictObject({ rows: numbers })
+  .refine((value) => value.rows.length % 6 === 0 && 4 * countRuns(value) <= DELTA_LIMIT);
+const delta = z.union([numbers, rows.transform(unpacked)]);
 const at = z.int().nonnegative();
 /** Of the label that a change is of; missing for the first. */
 const label = z.int().positive().max(LABEL_LIMIT).optional();

@@ -1,5 +1,6 @@
 /** The annotator's work on disk. Node only; the page imports the files alone that are pure. */
 export { parseAction } from "./action-schema.ts";
+export { toText } from "./action-text.ts";
 export * from "./annotation.ts";
 export * from "./box.ts";
 export * from "./dicom-folder.ts";

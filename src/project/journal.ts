@@ -12,6 +12,7 @@ import { z } from "zod";
 import { crc32, InternalError } from "../core/index.ts";
 import { atomicWrite, onFile, readLimited, syncFolder, systemCode } from "../files/index.ts";
 import { parseAction } from "./action-schema.ts";
+import { toText } from "./action-text.ts";
 import type { Action } from "./annotation.ts";
 import { ActionError, JournalError } from "./errors.ts";
 import { emptyHistory, type History, perform } from "./history.ts";
@@ -80,7 +81,7 @@ export function replay(actions: readonly Action[], header: JournalHeader): Histo
 }
 
 export function journalLine(value: JournalHeader | Action): Buffer {
-  const json = Buffer.from(JSON.stringify(value));
+  const json = Buffer.from(JSON.stringify("kind" in value ? toText(value) : value));
   return Buffer.concat([Buffer.from(`${json.length} ${hex(crc32(json))} `), json, Buffer.of(LINE_FEED)]);
 }
 

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { onFile } from "../files/index.ts";
-import { countActions, IMAGE_FILE_LIMIT, type ImageFiles, shownLabels } from "../project/index.ts";
+import { countActions, IMAGE_FILE_LIMIT, type ImageFiles, shownLabels, toText } from "../project/index.ts";
 import type { ImageCollection, OpenImage } from "./collection.ts";
 import type { Desk } from "./desk.ts";
 import { RequestError } from "./errors.ts";
@@ -81,7 +81,7 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
     const { tendril: _, image: name, ...rest } = header;
     const labels = shownLabels(await work.labels());
     const notes = [...work.notes, ...opened.notes];
-    return { writer: isWriter, image: { name, ...rest }, labels, notes, actions, cut };
+    return { writer: isWriter, image: { name, ...rest }, labels, notes, actions: actions.map(toText), cut };
   });
 
   api.post("/images/:id/labels", async ({ params, body }) => {

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { decodeImage, decodeNifti } from "../../src/image/index.ts";
-import { INSIDE } from "../../src/project/index.ts";
+import { INSIDE, toText } from "../../src/project/index.ts";
 import { cleanStem, SILENCE } from "../../src/server/index.ts";
 import { nifti } from "../image/nifti.ts";
 import { folder, folderWithImage, GRID, imageBytes, session } from "../project/made.ts";
@@ -254,7 +254,7 @@ test("what another program does to the journal is told as a conflict, and a new 
   await second.ask("POST", `${first.url}/actions`, { tab: OTHER_TAB, after: 2, actions: actions.slice(2) });
   const answer = await first.ask("POST", `${first.url}/actions`, { tab: TAB, after: 2, actions: actions.slice(2) });
   expect([answer.statusCode, answer.json()]).toEqual([409, error("changed-on-disk")]);
-  expect((await first.ask("POST", `${first.url}/session`, { tab: TAB })).json().actions).toEqual(actions);
+  expect((await first.ask("POST", `${first.url}/session`, { tab: TAB })).json().actions).toEqual(actions.map(toText));
 });
 
 test("the exported mask lies beside the image, and the download is the same file", async () => {
@@ -334,7 +334,7 @@ test("an image that is damaged, deleted or has another's journal is refused with
   await writeFile(join(folder, "tendril.json"), "{");
   expect(await chosen()).toEqual([409, error("bad-project-file")]);
   await rm(join(folder, "tendril.json"));
-  expect((await ask("POST", `${url}/session`, { tab: TAB })).json().actions).toEqual(session(9, 2).actions);
+  expect((await ask("POST", `${url}/session`, { tab: TAB })).json().actions).toEqual(session(9, 2).actions.map(toText));
 });
 
 test("images of the same name in different folders are told apart and do not share their work", async () => {
