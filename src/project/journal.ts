@@ -21,6 +21,8 @@ import { emptyHistory, type History, perform } from "./history.ts";
 const FIRST_LINE = 2 ** 13;
 /** Bytes; some 200,000 strokes. */
 const JOURNAL_LIMIT = 512 * 2 ** 20;
+/** Numbers of all deltas: a gigabyte of memory here and in the page, though on disk rows of runs take little. What is there is read up to twice that. */
+const NUMBERS_LIMIT = 2 ** 27;
 const LINE_FEED = 10;
 const LINE = /^(0|[1-9]\d{0,8}) ([0-9a-f]{8}) /;
 const UNTOUCHED = "The file was left as it is.";
@@ -49,9 +51,15 @@ export interface JournalContent {
 /**
  * @param header  of the image that the journal should belong to
  * @param source  the journal's base name, for errors
- * @throws {JournalError} when it is no journal, of another image, or a whole line holds no action of this image
+ * @param most    numbers that its deltas may have together
+ * @throws {JournalError} when it is no journal, of another image, a whole line holds no action of this image, or there is no memory for it
  */
-export function parseJournal(bytes: Buffer, header: JournalHeader, source: string): JournalContent {
+export function parseJournal(
+  bytes: Buffer,
+  header: JournalHeader,
+  source: string,
+  most = 2 * NUMBERS_LIMIT,
+): JournalContent {
   const first = lineAt(bytes, 0);
   if (!first) {
     if (!isTornHeader(bytes, header))
@@ -64,8 +72,16 @@ export function parseJournal(bytes: Buffer, header: JournalHeader, source: strin
   requireHeader(first.json, header, source);
   const actions: Action[] = [];
   let end = first.end;
+  let numbers = 0;
   for (let line = lineAt(bytes, end); line; line = lineAt(bytes, end)) {
-    actions.push(parseLine(line.json, header, `Line ${actions.length + 2} of ${source}`));
+    const action = parseLine(line.json, header, `Line ${actions.length + 2} of ${source}`);
+    numbers += numbersIn(action);
+    if (numbers > most)
+      throw new JournalError(
+        "full",
+        `${source} holds more changes than there is memory for: line ${actions.length + 2} is one too many. ${UNTOUCHED} Move it to another folder to begin anew.`,
+      );
+    actions.push(action);
     end = line.end;
   }
   return { actions, end, cut: bytes.length - end };
@@ -93,6 +109,8 @@ export interface JournalOptions {
   readonly openFile?: OpenFile;
   /** Called before the first line of a new journal is written. */
   readonly prepare?: () => Promise<void>;
+  /** Most numbers that all deltas may have together. */
+  readonly mostNumbers?: number;
 }
 
 /** A journal that one session reads and appends to. */
@@ -102,6 +120,9 @@ export class Journal {
   /** Bytes of a torn tail that were found on opening. */
   readonly cut: number;
   private readonly saved: Action[];
+  private readonly mostNumbers: number;
+  /** Of the saved actions' deltas. */
+  private numbers: number;
   private history: History;
   private readonly openFile: OpenFile;
   private readonly prepare: (() => Promise<void>) | undefined;
@@ -117,6 +138,8 @@ export class Journal {
     this.header = header;
     this.cut = content.cut;
     this.saved = [...content.actions];
+    this.mostNumbers = options.mostNumbers ?? NUMBERS_LIMIT;
+    this.numbers = countNumbers(this.saved);
     this.history = replayed(path, header, content.actions);
     this.openFile = options.openFile ?? open;
     this.prepare = options.prepare;
@@ -167,6 +190,9 @@ export class Journal {
       );
     const actions = values.map((value) => parseAction(value, this.header));
     if (actions.length === 0) return after;
+    const numbers = countNumbers(actions);
+    if (this.numbers + numbers > this.mostNumbers)
+      throw this.full(`${(this.mostNumbers / 4).toLocaleString("en")} runs of pixels`);
     try {
       actions.forEach((action, i) => {
         const which = `Change ${after + i + 1} of ${this.header.image}`;
@@ -182,15 +208,12 @@ export class Journal {
       throw cause;
     }
     this.saved.push(...actions);
+    this.numbers += numbers;
     return this.saved.length;
   }
 
   private async write(lines: Buffer): Promise<void> {
-    if (this.end + lines.length > JOURNAL_LIMIT)
-      throw new JournalError(
-        "full",
-        `${basename(this.path)} has reached its limit of ${JOURNAL_LIMIT} bytes. Export the mask, then move the journal to another folder.`,
-      );
+    if (this.end + lines.length > JOURNAL_LIMIT) throw this.full(`${JOURNAL_LIMIT} bytes`);
     const file = await this.opened();
     await this.requireUnchanged(file);
     if (this.size !== this.end) await this.cutTail(file);
@@ -233,6 +256,13 @@ export class Journal {
     });
     const isSame = theirs !== null && theirs.ino === ours.ino && theirs.dev === ours.dev;
     if (!isSame || (this.size !== null && ours.size !== this.size)) throw this.changedOnDisk();
+  }
+
+  private full(limit: string): JournalError {
+    return new JournalError(
+      "full",
+      `${basename(this.path)} has reached its limit of ${limit}. Export the mask, then move the journal to another folder.`,
+    );
   }
 
   private changedOnDisk(): JournalError {
@@ -348,6 +378,14 @@ function jsonOf(bytes: Buffer): unknown {
   } catch {
     return undefined;
   }
+}
+
+function countNumbers(actions: readonly Action[]): number {
+  return actions.reduce((sum, action) => sum + numbersIn(action), 0);
+}
+
+function numbersIn(action: Action): number {
+  return "delta" in action ? action.delta.length : 0;
 }
 
 function parseLine(json: Buffer, header: JournalHeader, where: string): Action {

@@ -122,6 +122,29 @@ test("every prefix of a journal opens with the whole lines in it, says what is c
   }
 });
 
+test("a change too many for the memory is refused and not written, and so is a journal of too many", async () => {
+  const path = await journalIn();
+  const numbersIn = (action: Action) => ("delta" in action ? action.delta.length : 0);
+  const { actions: some } = session(5, 12);
+  const last = some.findLastIndex((action) => numbersIn(action) > 0);
+  const actions = some.slice(0, last + 1);
+  const mostNumbers = actions.slice(0, last).reduce((sum, action) => sum + numbersIn(action), 0);
+  const journal = await Journal.open(path, HEADER, { mostNumbers });
+  expect(await journal.append(0, actions.slice(0, last))).toBe(last);
+  const before = await readFile(path);
+  const sentence = /^scan\.journal has reached its limit of [\d,.]+ runs of pixels\. Export the mask/;
+  await expect(journal.append(last, actions.slice(last))).rejects.toThrow(sentence);
+  await expect(journal.append(last, actions.slice(last))).rejects.toMatchObject({ code: "full" });
+  expect(await readFile(path)).toEqual(before);
+  expect(await journal.append(last, [{ kind: "undo", at: 9 }])).toBe(last + 1);
+  await journal.close();
+  const whole = bytesOf(actions);
+  expect(parseJournal(whole, HEADER, "scan.journal", mostNumbers + numbersIn(actions[last])).actions).toEqual(actions);
+  expect(() => parseJournal(whole, HEADER, "scan.journal", mostNumbers)).toThrow(
+    /^scan\.journal holds more changes than there is memory for: line \d+ is one too many\. The file was left/,
+  );
+});
+
 test("zeros and broken lines that a power cut leaves are cut, and whole lines after them are set aside", async () => {
   const { actions } = session(5, 5);
   const path = await journalIn();
