@@ -136,8 +136,14 @@ function Tile(props: {
   const place = () => placeWords(props.sheet.members, props.sheet.taken, props.sheet.raster, props.place, count());
   const odds = () => {
     if (candidate().isCarried) return `mask of slice ${props.offer.carriedFrom! + 1}`;
+    if (candidate().looksAlike) return "all that looks alike";
     const { answers } = props.offer.model!;
     return `${Math.max(1, Math.round(candidate().support * answers))} of ${answers} answers`;
+  };
+
+  const whatItIs = () => {
+    if (candidate().isCarried) return `It is the ${odds()}.`;
+    return candidate().looksAlike ? "All that looks like what you have marked." : `${odds()} of the model agree on it.`;
   };
 
   createEffect(() => drawTile(canvas, props.sheet, props.place, count()));
@@ -161,7 +167,7 @@ function Tile(props: {
         type="button"
         class="tile"
         classList={{ previewed: store.previewed() === props.place }}
-        title={`Take it (${props.place + 1}). ${candidate().isCarried ? `It is the ${odds()}.` : `${odds()} of the model agree on it.`}`}
+        title={`Take it (${props.place + 1}). ${whatItIs()}`}
         onClick={() => store.take(props.place)}
         onPointerEnter={() => store.preview(props.place)}
         onPointerLeave={() => store.preview(null)}

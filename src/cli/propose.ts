@@ -90,7 +90,7 @@ export function proposeCommand(): Command {
         seed: options.seed,
         step: options.step,
         features: encoder !== null,
-        candidates: candidates.map(({ box, added, support }, i) => ({ file: fileName(i), box, added, support })),
+        candidates: candidates.map(({ partial: _, ...facts }, i) => ({ file: fileName(i), ...facts })),
       };
       await publishFolder(options.output, {
         ...Object.fromEntries(candidates.map((candidate, i) => [fileName(i), encodeCandidate(candidate, partial)])),
@@ -172,9 +172,9 @@ function labelOf(partialness: number, segmentation: number): number {
 function asText(candidates: readonly Candidate[], answers: number, folder: string): string {
   if (candidates.length === 0) return "No larger region found. Mark a few pixels where it should grow.";
   const lines = candidates.map(
-    ({ added, support }, i) =>
+    ({ added, support, looksAlike }, i) =>
       `${join(folder, fileName(i))}  adds ${added.inside} pixels inside and ${added.outside} outside  ` +
-      `${Math.round(support * answers)} of ${answers} answers`,
+      (looksAlike ? "all that looks alike" : `${Math.round(support * answers)} of ${answers} answers`),
   );
   return [...lines, join(folder, "candidates.png")].join("\n");
 }

@@ -12,6 +12,8 @@ export interface Candidate {
   readonly partial: PartialSegmentation;
   /** Share of all answers that gave (nearly) this candidate, (0, 1]. */
   readonly support: number;
+  /** Whether it is no answer of the network but all that looks like what is marked (`look-alikes.ts`). */
+  readonly looksAlike?: true;
   /** Image pixels it adds to the input, inside and outside. */
   readonly added: { readonly inside: number; readonly outside: number };
 }

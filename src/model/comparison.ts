@@ -70,6 +70,10 @@ export interface ImageMaps extends Grid {
   readonly onImage: Uint8Array;
   readonly near: StepLengths;
   readonly geodesic: StepLengths;
+  /** Intensity with the noise taken off, and mean and deviation around each pixel */
+  readonly smooth: Float32Array;
+  readonly mean: Float32Array;
+  readonly deviation: Float32Array;
   /** Gradient magnitude in 256 levels */
   readonly gradient: Uint8Array;
   /** Intensity in INTENSITY_BINS, local mean and deviation in TEXTURE_BINS squared */
@@ -83,7 +87,8 @@ const DEVIATION_BINS = 12;
 /** Width in bins of the kernel over the intensity histogram. */
 const INTENSITY_KERNEL = 2;
 const TEXTURE_KERNEL = 1.2;
-/** Pixels of the Gaussian under which mean and deviation are local. */
+/** Pixels of the Gaussians that take noise off, and under which mean and deviation are local. */
+const NOISE_SIGMA = 0.8;
 const LOCAL_SIGMA = 2;
 /** A gradient of this much a pixel is the top level. */
 const STEEPEST = 0.35;
@@ -109,18 +114,23 @@ export function imageMaps(values: Float32Array, onImage: Uint8Array, grid: Grid)
   // Filled by loops: `from` with a callback is much slower.
   const intensityBin = new Uint8Array(image.length);
   const textureBin = new Uint16Array(image.length);
+  const deviation = new Float32Array(image.length);
   for (let i = 0; i < image.length; i++) {
-    const deviation = Math.sqrt(Math.max(0, meanOfSquares[i] - mean[i] * mean[i]));
+    deviation[i] = Math.sqrt(Math.max(0, meanOfSquares[i] - mean[i] * mean[i]));
     intensityBin[i] = binOf(image[i], INTENSITY_BINS);
-    textureBin[i] = binOf(mean[i], MEAN_BINS) * DEVIATION_BINS + binOf(Math.sqrt(deviation * 3), DEVIATION_BINS);
+    textureBin[i] = binOf(mean[i], MEAN_BINS) * DEVIATION_BINS + binOf(Math.sqrt(deviation[i] * 3), DEVIATION_BINS);
   }
+  const smooth = blurredWith(image, grid, NOISE_SIGMA);
   return {
     ...grid,
     image,
     onImage,
     near: stepLengths(image, grid, 0),
     geodesic: stepLengths(image, grid, GEODESIC_GAMMA),
-    gradient: gradientLevels(blurredWith(image, grid, 0.8), grid),
+    smooth,
+    mean,
+    deviation,
+    gradient: gradientLevels(smooth, grid),
     intensityBin,
     textureBin,
   };

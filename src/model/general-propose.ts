@@ -2,8 +2,8 @@
  * Candidates from the general model, most likely first.
  *
  *   window -> comparison maps -> trunk, once -> light decoder for z = 0 and GENERAL_DRAWS latents from the prior, and cuts of their mean at
- *   LEVELS -> the first candidate is z = 0, the others are answers that differ from it and from each other (`choose.ts`) -> placed back,
- *   with what is drawn by hand kept exactly
+ *   LEVELS -> the first candidate is z = 0, the others are answers that differ from it and from each other (`choose.ts`), and all that looks
+ *   like what is marked (`look-alikes.ts`) -> placed back, with what is drawn by hand kept exactly
  *
  * Coarse, then fine: the first look is at the whole image; when what it finds is small there, a second look is at a window that fits it.
  */
@@ -13,8 +13,9 @@ import { askWithBox } from "./after-box.ts";
 import { bestCut } from "./best-cut.ts";
 import { type Candidate, countAdded, type ProbabilityOptions, type ProposeOptions } from "./candidate.ts";
 import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
-import { imageMaps, type Marks } from "./comparison.ts";
+import { type ImageMaps, imageMaps, type Marks } from "./comparison.ts";
 import { type GeneralNetworks, loadNetworks, type Question } from "./general-networks.ts";
+import { LOOK_ALIKES, lookAlikes } from "./look-alikes.ts";
 import type { Model } from "./model-file.ts";
 import { windowFeatures } from "./pretrained.ts";
 import { segmenterHint, withHint } from "./segmenter-hint.ts";
@@ -56,7 +57,7 @@ export async function generalProposer(model: Model, runtime: Runtime, readDecode
       proposeGeneral(networks, image, partial, { ...options, hint: await hintOf(partial, options) }),
     probabilities: async (image: Image, partial: PartialSegmentation, options: ProbabilityOptions) =>
       probabilitiesOf(networks, image, partial, { ...options, hint: await hintOf(partial, options) }),
-    answers: 1 + GENERAL_DRAWS + LEVELS.length,
+    answers: ANSWERS,
     async prepareForFeatures() {
       await loadDecoder();
     },
@@ -73,11 +74,14 @@ export type ReadDecoder = () => Promise<Uint8Array>;
 /** What a look at the image through a window gave. */
 interface Look {
   readonly window: Window;
+  readonly maps: ImageMaps;
+  /** What is marked by hand. */
+  readonly drawn: Marked;
   readonly answers: readonly CellProbabilities[];
+  /** The first of them, with how likely a cell is inside, segmented or not. */
+  readonly likeliest: CellProbabilities;
   /** [cells, cells], how likely inside, segmented or not: the mean over z = 0 and the draws */
   readonly mean: Float32Array;
-  readonly byHand: Float32Array;
-  readonly onImage: Uint8Array;
 }
 
 async function proposeGeneral(
@@ -89,9 +93,10 @@ async function proposeGeneral(
   const hand = handOf(partial, options);
   const seen = (await looks(networks, image, partial, hand, options)).at(-1)!;
   const box = boxOf(seen.window, image);
-  const [first, ...others] = differing(seen, options).map(({ answer, support }) => {
-    const placed = placeBack(seen.answers[answer], networks.shape.size, seen.window, hand, box);
-    return { box, partial: placed, support, added: countAdded(placed, partial, box) };
+  const alike = options.count > 1 ? lookAlikes(seen.maps, seen.drawn, seen.likeliest).map(whereSegmented) : [];
+  const [first, ...others] = differing(seen, alike, options.count).map(({ answer, ...facts }) => {
+    const placed = placeBack(answer, networks.shape.size, seen.window, hand, box);
+    return { box, partial: placed, ...facts, added: countAdded(placed, partial, box) };
   });
   // The first stays first also when it agrees with what there is: another in its place would be taken for the likeliest.
   return [
@@ -181,14 +186,14 @@ async function look(
   const usual = () =>
     partial.segmentation.includes(1) ? levelOf(answers[0], reading, drawn, isTaken) : firstLevel(answers[0], reading);
   const level = withBox.level ?? usual();
+  const cut = answers.map((each) => cutAt(each, level));
   return {
     window,
-    answers: [...answers.map((each) => cutAt(each, level)), ...nested(answers[0].partialness, mean)].map(
-      whereSegmented,
-    ),
+    maps: question.maps,
+    drawn,
+    answers: [...cut, ...nested(answers[0].partialness, mean)].map(whereSegmented),
+    likeliest: cut[0],
     mean,
-    byHand: drawn.xm,
-    onImage: reading.onImage,
   };
 }
 
@@ -198,6 +203,9 @@ const EVEN = 0.5;
  * network is wrong about how sure it is, one of them is right.
  */
 const LEVELS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.75, 0.9];
+
+/** What a candidate's support is a share of: z = 0, draws, cuts and look-alikes. */
+const ANSWERS = 1 + GENERAL_DRAWS + LEVELS.length + LOOK_ALIKES;
 
 function nested(partialness: ArrayLike<number>, mean: Float32Array): CellProbabilities[] {
   return LEVELS.map((level) => cutAt({ partialness, segmentation: mean }, level));
@@ -308,15 +316,32 @@ function closerWindow(
   return windowAround({ x: (left + right) / 2, y: (top + bottom) / 2 }, side, image);
 }
 
-/** The first answer, then others that differ from it and from each other, those that stand for more answers first. */
-function differing({ answers, byHand, onImage }: Look, { count }: ProposeOptions) {
-  const [first, ...others] = answers.map((answer) => insideLabels(answer, byHand, onImage));
+/** One that is offered; see `Candidate`. */
+interface Chosen extends Pick<Candidate, "support" | "looksAlike"> {
+  readonly answer: CellProbabilities;
+}
+
+/**
+ * The first answer, then others that differ from it and from each other, those that stand for more answers first, then look-alikes, to which
+ * at most a third of the other places goes.
+ */
+function differing({ answers, drawn, maps }: Look, alike: readonly CellProbabilities[], count: number): Chosen[] {
+  const labelsOf = (answer: CellProbabilities) => insideLabels(answer, drawn.xm, maps.onImage);
+  const [first, ...others] = answers.map(labelsOf);
   const far = [...others.keys()].filter((k) => addedDice(first, others[k]) < SAME_DICE);
+  const offered = alike.slice(0, Math.floor((count - 1) / 3));
+  const places = count - 1 - offered.length;
   const different = far.map((k) => others[k]);
-  const chosen = count > 1 ? choose(different, count - 1).toSorted((a, b) => b.count - a.count) : [];
-  const total = answers.length;
-  const one = { answer: 0, support: (total - far.length) / total };
-  return [one, ...chosen.map(({ draw, count: stands }) => ({ answer: far[draw] + 1, support: stands / total }))];
+  const chosen = places > 0 ? choose(different, places).toSorted((a, b) => b.count - a.count) : [];
+  const seen = [first, ...chosen.map(({ draw }) => different[draw])];
+  const isNew = (labels: AddedLabels) => seen.every((other) => addedDice(labels, other) < SAME_DICE);
+  return [
+    { answer: answers[0], support: (answers.length - far.length) / ANSWERS },
+    ...chosen.map(({ draw, count: stands }) => ({ answer: answers[far[draw] + 1], support: stands / ANSWERS })),
+    ...offered
+      .filter((answer) => isNew(labelsOf(answer)))
+      .map((answer) => ({ answer, support: 1 / ANSWERS, looksAlike: true as const })),
+  ];
 }
 
 /** Candidates are told apart on so many cells across and down: two dozen are compared, each with each. */

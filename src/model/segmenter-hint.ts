@@ -2,8 +2,8 @@
  * What the pretrained segmenter makes of the marks, as a hint to the network's answers: log odds that are added to theirs.
  *
  * The segmenter knows edges of things of any kind, and points at one thing; the network compares with what is marked, looks for more of it,
- * and is too sure of "outside". So what the segmenter finds counts for inside, and what it does not find is left to the network. Only where
- * nothing is known but a box around all of the object does it count for outside as well.
+ * and is too sure of "outside". So what the segmenter finds counts for inside, and what it does not find half as much for outside, because it
+ * may be a sibling of that thing. Where nothing is known but a box around all of the object there are no siblings to hide, and both count alike.
  */
 import type { Box, Grid, PartialSegmentation } from "../core/index.ts";
 import type { Session } from "../engine/index.ts";
@@ -15,9 +15,10 @@ import type { CellProbabilities, Window } from "./window.ts";
 
 /** Places that stand for what is marked inside, and for what is marked outside. */
 const PLACES = 5;
-/** How far log odds may lie from even, and what the segmenter's count beside the network's. */
+/** How far log odds may lie from even, and what the segmenter's count beside the network's: its "inside", and its "outside" after strokes. */
 const SUREST = 6;
 const WEIGHT = 0.2;
+const WEIGHT_OUTSIDE = 0.1;
 
 /**
  * @param partial  what is segmented, by hand or not
@@ -34,7 +35,8 @@ export async function segmenterHint(
   const prompt = box ? { inside: [], outside: [], box: cornersOf(box, partial) } : markedPlaces(hand);
   if (!prompt) return null;
   const { logits } = await decodeRegion(decoder, channels, prompt);
-  return logits.map((value) => WEIGHT * Math.min(SUREST, Math.max(box ? -SUREST : 0, value)));
+  const outside = box ? WEIGHT : WEIGHT_OUTSIDE;
+  return logits.map((value) => (value > 0 ? WEIGHT * Math.min(SUREST, value) : outside * Math.max(-SUREST, value)));
 }
 
 /** The rectangle beyond which all is segmented outside, where nothing is segmented inside; null where there is none. */

@@ -61,7 +61,7 @@ test("the step dial asks again by key and mouse, is remembered, and is written d
   await person.draw("left", ...FIRST);
   await person.offered();
   const captions = await person.page.locator(".tile").allTextContents();
-  expect(captions[0]).toMatch(/\d+ of 24 answers$/);
+  expect(captions[0]).toMatch(/\d+ of 26 answers$/);
   const slider = (await person.page.locator(".dial input").boundingBox())!;
   await person.page.mouse.click(slider.x + slider.width / 2, slider.y + slider.height / 2);
   await waitForStep(person, "half");

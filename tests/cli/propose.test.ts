@@ -142,7 +142,7 @@ test("a general model's candidates come likeliest first, keep what is marked, an
     }
   }
   const little = withGeneral(...MARKED, "--step", "0.1", "-o", at("little"));
-  expect(little.stdout).toMatch(/ {2}\d+ of 24 answers\n/);
+  expect(little.stdout).toMatch(/ {2}\d+ of 26 answers\n/);
   const littleList = JSON.parse(readFileSync(at("little/candidates.json"), "utf8"));
   expect(littleList.step).toBe(0.1);
   expect(littleList.candidates).not.toEqual(list.candidates);

@@ -76,7 +76,7 @@ function stroked(strokes: readonly { x: number; y: number; length: number; label
   return partial;
 }
 
-test("the hint to a box is for inside and outside, that to a stroke for inside alone, and without either there is none", async () => {
+test("the hint to a box is for inside and outside alike, that to a stroke half as much for outside, and without either there is none", async () => {
   const image = ellipseImage();
   const proposer = await createProposer(randomModel(2, WITH_FEATURES), runtime);
   const features = await proposer.encode(image, await readFile(paths.encoder));
@@ -99,8 +99,8 @@ test("the hint to a box is for inside and outside, that to a stroke for inside a
   for (const strokes of [[inside], [inside, { x: 2, y: 40, length: 20, label: 0 } as const]]) {
     const stroke = (await hint(stroked(strokes)))!;
     expect(stroke.inside).toBeGreaterThan(0.5);
-    expect(stroke.outside).toBeLessThan(0.1);
-    expect(stroke.least).toBe(0);
+    expect(stroke.outside).toBeLessThan(-0.1);
+    expect(stroke.least).toBeGreaterThan(-0.61);
   }
   expect(Math.max(box.most, -box.least)).toBeLessThan(1.3);
   expect(await hint(emptyPartial(GRID))).toBeNull();
@@ -156,7 +156,6 @@ test("with the hint a stroke in a faint ellipse is answered better, and a box ar
     return proposer.probabilities!(faint, stroke, { rng: Rng.seeded(1), features });
   };
   const [own, withHints] = [await likely(alone), await likely(helped)];
-  expect(withHints.every((value, i) => value >= Math.min(own[i], 0.99) - 1e-3)).toBe(true);
   const meanIn = (values: Float32Array) =>
     values.reduce((sum, value, i) => sum + value * ELLIPSE[i], 0) / ELLIPSE.reduce((sum, value) => sum + value, 0);
   expect(meanIn(withHints)).toBeGreaterThan(meanIn(own) + 0.03);
