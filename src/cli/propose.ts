@@ -38,9 +38,10 @@ Writes a new folder:
   candidate-1.png ...  of the image's size, 8-bit gray: ${NOT_SEGMENTED} not segmented, ${INSIDE} inside, ${OUTSIDE} outside
   candidates.png       to look at: what was marked, then each candidate, inside red and outside blue
   candidates.json      model, seed, step, whether features were used, and for each candidate its box, the pixels it adds, and the
-                       share of the answers behind it
+                       share of the answers behind it, or that it is all that looks like what is marked (looksAlike)
 
-Candidates are in the model's order: a general model's likeliest first, the paper's model's few to many pixels inside.
+Candidates are in the model's order: a general model's likeliest first and look-alikes last, the paper's model's few to many pixels
+inside.
 
 A mask is a PNG of the image's size in which every pixel that is not black is marked. What is marked counts as drawn by hand: every
 candidate keeps it as it is.

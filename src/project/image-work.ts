@@ -28,7 +28,8 @@ import {
   stemOfFiles,
 } from "./image-files.ts";
 import { type Imported, importMask } from "./import.ts";
-import { Journal, type JournalHeader, readJournal, replay } from "./journal.ts";
+import { Journal, readJournal, replay } from "./journal.ts";
+import type { JournalHeader } from "./journal-text.ts";
 import { imagesUsing } from "./label-use.ts";
 import { type LabelChange, type ListedLabel, labelsOf, withLabel, withoutLabel, withUsed } from "./labels.ts";
 import { ensureProjectFile, projectFolderOf, readLabels, writeLabels } from "./project-file.ts";

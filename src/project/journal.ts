@@ -1,91 +1,34 @@
 /**
- * An image's journal: a text file to which every action is appended, and which gives the annotation back bit for bit.
+ * An image's journal on disk: a text file (`journal-text.ts`) to which every action is appended, and which gives the annotation back bit for bit.
  *
- * A line is LENGTH SPACE CRC SPACE JSON LF: the JSON text's length in bytes (decimal), its CRC-32 (8 hex digits), the text. The
- * first line is the header, which names the image file's bytes by their SHA-256; each further line is one action. An action
- * counts as saved only once its line has been synced. What a kill or power cut leaves after the last whole line is cut
- * off by the next append, and reported on opening.
+ * An action counts as saved only once its line has been synced. What a kill or power cut leaves after the last whole line is cut off by the next
+ * append, and reported on opening.
  */
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { z } from "zod";
-import { crc32, InternalError } from "../core/index.ts";
+import { InternalError } from "../core/index.ts";
 import { atomicWrite, onFile, readLimited, syncFolder, systemCode } from "../files/index.ts";
 import { parseAction } from "./action-schema.ts";
-import { toText } from "./action-text.ts";
 import type { Action } from "./annotation.ts";
 import { ActionError, JournalError } from "./errors.ts";
 import { emptyHistory, type History, perform } from "./history.ts";
+import {
+  badLine,
+  countNumbers,
+  hasWholeLine,
+  headerIn,
+  type JournalContent,
+  type JournalHeader,
+  journalLine,
+  NUMBERS_LIMIT,
+  parseJournal,
+  UNTOUCHED,
+} from "./journal-text.ts";
 
 /** Bytes of a first line: the longest name of an image, each character escaped, and more than what is around it. */
 const FIRST_LINE = 2 ** 13;
 /** Bytes; some 200,000 strokes. */
 const JOURNAL_LIMIT = 512 * 2 ** 20;
-/** Numbers of all deltas: a gigabyte of memory here and in the page, though on disk rows of runs take little. What is there is read up to twice that. */
-const NUMBERS_LIMIT = 2 ** 27;
-const LINE_FEED = 10;
-const LINE = /^(0|[1-9]\d{0,8}) ([0-9a-f]{8}) /;
-const UNTOUCHED = "The file was left as it is.";
-
-const headerSchema = z.strictObject({
-  tendril: z.literal(1),
-  image: z.string().max(1024),
-  width: z.int().positive(),
-  height: z.int().positive(),
-  /** Of a volume: how many slices lie one under the other in `height`. */
-  depth: z.int().positive().optional(),
-  /** Of the image file's bytes, in lower-case hex. */
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-});
-
-export type JournalHeader = z.infer<typeof headerSchema>;
-
-export interface JournalContent {
-  readonly actions: readonly Action[];
-  /** Bytes up to the end of the last whole line; 0 when not even the header is whole. */
-  readonly end: number;
-  /** Bytes after it, which are no whole line. */
-  readonly cut: number;
-}
-
-/**
- * @param header  of the image that the journal should belong to
- * @param source  the journal's base name, for errors
- * @param most    numbers that its deltas may have together
- * @throws {JournalError} when it is no journal, of another image, a whole line holds no action of this image, or there is no memory for it
- */
-export function parseJournal(
-  bytes: Buffer,
-  header: JournalHeader,
-  source: string,
-  most = 2 * NUMBERS_LIMIT,
-): JournalContent {
-  const first = lineAt(bytes, 0);
-  if (!first) {
-    if (!isTornHeader(bytes, header))
-      throw new JournalError(
-        "not-a-journal",
-        `${source} is not a journal of Tendril, or its first line is damaged. ${UNTOUCHED} Move it to another folder to begin anew.`,
-      );
-    return { actions: [], end: 0, cut: bytes.length };
-  }
-  requireHeader(first.json, header, source);
-  const actions: Action[] = [];
-  let end = first.end;
-  let numbers = 0;
-  for (let line = lineAt(bytes, end); line; line = lineAt(bytes, end)) {
-    const action = parseLine(line.json, header, `Line ${actions.length + 2} of ${source}`);
-    numbers += numbersIn(action);
-    if (numbers > most)
-      throw new JournalError(
-        "full",
-        `${source} holds more changes than there is memory for: line ${actions.length + 2} is one too many. ${UNTOUCHED} Move it to another folder to begin anew.`,
-      );
-    actions.push(action);
-    end = line.end;
-  }
-  return { actions, end, cut: bytes.length - end };
-}
 
 /** Replays the actions on an empty annotation. @throws {ActionError} when one does not fit what those before it made */
 export function replay(actions: readonly Action[], header: JournalHeader): History {
@@ -94,11 +37,6 @@ export function replay(actions: readonly Action[], header: JournalHeader): Histo
     performChecked(history, action, `Change ${i + 1} does not fit those before it.`);
   });
   return history;
-}
-
-export function journalLine(value: JournalHeader | Action): Buffer {
-  const json = Buffer.from(JSON.stringify("kind" in value ? toText(value) : value));
-  return Buffer.concat([Buffer.from(`${json.length} ${hex(crc32(json))} `), json, Buffer.of(LINE_FEED)]);
 }
 
 /** What a journal needs of an open file; tests give one whose calls fail. */
@@ -281,8 +219,7 @@ export class Journal {
   /** Whole lines after a broken one were perhaps saved once: they are set aside, not thrown away. */
   private async keepWholeLines(): Promise<void> {
     const tail = (await readLimited(this.path, JOURNAL_LIMIT)).subarray(this.end);
-    for (let at = tail.indexOf(LINE_FEED) + 1; at > 0 && at < tail.length; at = tail.indexOf(LINE_FEED, at) + 1)
-      if (lineAt(tail, at)) return atomicWrite(`${this.path}.cut-${this.end}`, tail);
+    if (hasWholeLine(tail)) await atomicWrite(`${this.path}.cut-${this.end}`, tail);
   }
 }
 
@@ -304,8 +241,7 @@ export async function readJournal(path: string, header: JournalHeader): Promise<
  */
 export async function readAnyJournal(path: string): Promise<{ header: JournalHeader; actions: readonly Action[] }> {
   const bytes = await readLimited(path, JOURNAL_LIMIT);
-  const line = lineAt(bytes, 0);
-  const header = headerSchema.safeParse(line && jsonOf(line.json)).data;
+  const header = headerIn(bytes);
   if (!header)
     throw new JournalError(
       "not-a-journal",
@@ -322,78 +258,11 @@ export async function journalHeader(path: string): Promise<JournalHeader | null>
     const file = await open(path, "r");
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(FIRST_LINE), 0, FIRST_LINE, 0);
-      const line = lineAt(buffer.subarray(0, bytesRead), 0);
-      return headerSchema.safeParse(line && jsonOf(line.json)).data ?? null;
+      return headerIn(buffer.subarray(0, bytesRead));
     } finally {
       await file.close();
     }
   });
-}
-
-interface Line {
-  readonly json: Buffer;
-  /** Where the next line begins. */
-  readonly end: number;
-}
-
-/** The line that begins at `at`; null when it is not whole. */
-function lineAt(bytes: Buffer, at: number): Line | null {
-  const match = LINE.exec(bytes.toString("latin1", at, at + 20));
-  if (!match) return null;
-  const from = at + match[0].length;
-  const to = from + Number(match[1]);
-  if (to >= bytes.length || bytes[to] !== LINE_FEED) return null;
-  const json = bytes.subarray(from, to);
-  return hex(crc32(json)) === match[2] ? { json, end: to + 1 } : null;
-}
-
-/** A kill while the header was written leaves its beginning; a power cut may leave zeros. */
-function isTornHeader(bytes: Buffer, header: JournalHeader): boolean {
-  return journalLine(header).subarray(0, bytes.length).equals(bytes) || bytes.every((byte) => byte === 0);
-}
-
-function requireHeader(json: Buffer, { width, height, depth, sha256, image }: JournalHeader, source: string): void {
-  const parsed = headerSchema.safeParse(jsonOf(json));
-  if (!parsed.success)
-    throw new JournalError(
-      "not-a-journal",
-      `${source} was not written by this version of Tendril (it reads version 1). ${UNTOUCHED} Use the version that wrote it.`,
-      { cause: parsed.error },
-    );
-  const found = parsed.data;
-  const isSameSize = found.width === width && found.height === height && found.depth === depth;
-  if (found.sha256 !== sha256 || !isSameSize)
-    throw new JournalError(
-      "other-image",
-      `${source} belongs to another image than this ${image}: it was begun on ${found.image}, ${found.width} x ${found.height}, ` +
-        `SHA-256 ${found.sha256.slice(0, 12)}..., and this one is ${width} x ${height}, ${sha256.slice(0, 12)}.... ${UNTOUCHED} ` +
-        `Put the old image back, or move the journal to another folder to begin anew.`,
-    );
-}
-
-/** Undefined, which no schema accepts, when the text is no JSON. */
-function jsonOf(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
-function countNumbers(actions: readonly Action[]): number {
-  return actions.reduce((sum, action) => sum + numbersIn(action), 0);
-}
-
-function numbersIn(action: Action): number {
-  return "delta" in action ? action.delta.length : 0;
-}
-
-function parseLine(json: Buffer, header: JournalHeader, where: string): Action {
-  try {
-    return parseAction(jsonOf(json), header);
-  } catch (cause) {
-    throw badLine(where, cause);
-  }
 }
 
 function replayed(path: string, header: JournalHeader, actions: readonly Action[]): History {
@@ -404,16 +273,6 @@ function replayed(path: string, header: JournalHeader, actions: readonly Action[
   }
 }
 
-function badLine(where: string, cause: unknown): unknown {
-  if (!(cause instanceof ActionError)) return cause;
-  return new JournalError(
-    "bad-line",
-    `${where} holds a change that this version of Tendril cannot make. ${cause.message} ${UNTOUCHED} ` +
-      "Use the version that wrote it, or move the journal to another folder to begin anew.",
-    { cause },
-  );
-}
-
 function performChecked(history: History, action: Action, misfit: string): void {
   try {
     perform(history, action);
@@ -421,8 +280,4 @@ function performChecked(history: History, action: Action, misfit: string): void 
     if (!(cause instanceof InternalError)) throw cause;
     throw new ActionError(misfit, { cause });
   }
-}
-
-function hex(value: number): string {
-  return value.toString(16).padStart(8, "0");
 }

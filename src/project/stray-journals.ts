@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { folderOf, type ImageFiles, LABELS_FOLDER, stemOf } from "./image-files.ts";
-import { type JournalHeader, journalHeader } from "./journal.ts";
+import { journalHeader } from "./journal.ts";
+import type { JournalHeader } from "./journal-text.ts";
 
 const ENDING = ".journal";
 
