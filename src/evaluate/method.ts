@@ -77,11 +77,12 @@ export function emptyAnswer(grid: Grid): Answer {
 }
 
 /**
- * With which stroke others begin to be offered beside the first answer; a box is no stroke. Before, the next stroke is worth as much as a
- * choice, and the simulated annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects of the training sets
- * (docs/results/general.md).
+ * With which stroke others begin to be offered beside the first answer, and after a box. Before, the next stroke is worth as much as a choice,
+ * and the simulated annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects and on kinds left out of training
+ * (experiments/0018-look-alikes).
  */
-const FIRST_CHOICE = 3;
+const FIRST_CHOICE = 2;
+const FIRST_CHOICE_AFTER_BOX = 3;
 
 export function proposerMethod(
   proposer: Proposer,
@@ -112,7 +113,8 @@ export function proposerMethod(
           const hand = cut(handMarks(prompts, image), box);
           const partial = imposed(cut(brushed(current, prompts.at(-1)), box), hand);
           const strokes = prompts.filter(({ kind }) => kind !== "box").length;
-          const count = strokes < FIRST_CHOICE ? 1 : most;
+          const first = strokes < prompts.length ? FIRST_CHOICE_AFTER_BOX : FIRST_CHOICE;
+          const count = strokes < first ? 1 : most;
           const lists: Candidate[][] = [];
           for (const [i, step] of steps.slice(0, count).entries())
             lists.push(
