@@ -120,18 +120,16 @@ describe("what the proposer is asked", () => {
     expect(options.features?.projected).toEqual(Float32Array.of(32, 21));
   });
 
-  test("is shared among several steps, no more than there are candidates, and for one alone before the third stroke", async () => {
+  test("is shared among several steps, no more than there are candidates, and for one alone before the second stroke", async () => {
     const questions: Question[] = [];
     const open = await proposerMethod(listener(questions), { steps: [0.2, 0.5, 1], encoder: null }).open(
       imageOf(TRUTH, GRID),
       VALID,
     );
     await open.candidates([STROKE], emptyAnswer(GRID), 8);
-    await open.candidates([STROKE, STROKE], emptyAnswer(GRID), 8);
-    await open.candidates([STROKE, STROKE, OUTSIDE], emptyAnswer(GRID), 8);
-    await open.candidates([STROKE, STROKE, OUTSIDE, STROKE], emptyAnswer(GRID), 1);
+    await open.candidates([STROKE, OUTSIDE], emptyAnswer(GRID), 8);
+    await open.candidates([STROKE, OUTSIDE, STROKE], emptyAnswer(GRID), 1);
     expect(questions.map(({ options }) => [options.step, options.count])).toEqual([
-      [0.2, 1],
       [0.2, 1],
       [0.2, 3],
       [0.5, 3],
@@ -141,7 +139,7 @@ describe("what the proposer is asked", () => {
     expect(questions[0].options.features).toBeUndefined();
   });
 
-  test("is for one alone before the third stroke after a box, too: a box is no stroke", async () => {
+  test("is for one alone before the third stroke after a box", async () => {
     const questions: Question[] = [];
     const open = await proposerMethod(listener(questions), { steps: [1], encoder: null }).open(
       imageOf(TRUTH, GRID),

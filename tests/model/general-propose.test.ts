@@ -167,6 +167,24 @@ test("candidates differ from each other, and the likeliest but the first come fi
   expect(supports).toEqual(supports.toSorted((a, b) => b - a));
 });
 
+test("look-alikes come last, in at most a third of the places beside the first, and not without a mark inside", async () => {
+  const image = IMAGES[0][1];
+  for (const count of [1, 2, 3, 4, 8, 64]) {
+    const candidates = await ask(plain, image, marksOn(GRID, stroke), { count });
+    const alike = candidates.filter(({ looksAlike }) => looksAlike);
+    expect(alike.length).toBeLessThanOrEqual(Math.min(2, Math.floor((count - 1) / 3)));
+    if (count > 6) expect(alike.length).toBeGreaterThan(0);
+    expect(candidates.slice(candidates.length - alike.length)).toEqual(alike);
+    const outside = await ask(
+      plain,
+      image,
+      marksOn(GRID, (x, y) => (stroke(x, y) === "outside" ? "outside" : null)),
+      { count },
+    );
+    expect(outside.filter(({ looksAlike }) => looksAlike)).toEqual([]);
+  }
+});
+
 test("what was taken and not drawn by hand may be revised; what was drawn stays", async () => {
   const image = IMAGES[0][1];
   const hand = marksOn(GRID, stroke);
