@@ -77,12 +77,13 @@ export function emptyAnswer(grid: Grid): Answer {
 }
 
 /**
- * With which stroke others begin to be offered beside the first answer, and after a box. Before, the next stroke is worth as much as a choice,
- * and the simulated annotator takes whatever is 0.03 nearer all the same. Chosen on held-back subjects and on kinds left out of training
- * (experiments/0018-look-alikes).
+ * With which stroke others begin to be offered beside the first answer; a box is no stroke. Before, the next stroke is worth as much as a choice,
+ * and the simulated annotator takes whatever is 0.03 nearer all the same. What is much larger than the first answer, as the siblings of what is
+ * marked are together, is worth more already one stroke earlier, where no box says how large it can be. Chosen on held-back subjects and on
+ * kinds left out of training (experiments/0018-look-alikes).
  */
-const FIRST_CHOICE = 2;
-const FIRST_CHOICE_AFTER_BOX = 3;
+const FIRST_CHOICE = 3;
+const MUCH_LARGER = 1.5;
 
 export function proposerMethod(
   proposer: Proposer,
@@ -113,8 +114,8 @@ export function proposerMethod(
           const hand = cut(handMarks(prompts, image), box);
           const partial = imposed(cut(brushed(current, prompts.at(-1)), box), hand);
           const strokes = prompts.filter(({ kind }) => kind !== "box").length;
-          const first = strokes < prompts.length ? FIRST_CHOICE_AFTER_BOX : FIRST_CHOICE;
-          const count = strokes < first ? 1 : most;
+          const isBoxed = strokes < prompts.length;
+          const count = strokes < FIRST_CHOICE - (isBoxed ? 0 : 1) ? 1 : most;
           const lists: Candidate[][] = [];
           for (const [i, step] of steps.slice(0, count).entries())
             lists.push(
@@ -126,7 +127,8 @@ export function proposerMethod(
                 Math.ceil((count - i) / steps.length),
               ),
             );
-          return interleaved(lists).map((candidate) => placed(candidate, partial, box, image));
+          const answers = interleaved(lists).map((candidate) => placed(candidate, partial, box, image));
+          return strokes < FIRST_CHOICE ? answers.filter(isFirstOrMuchLarger) : answers;
         },
       };
     },
@@ -222,6 +224,11 @@ function imposed(taken: PartialSegmentation, hand: PartialSegmentation): Partial
       hand.partialness[i] ? hand.segmentation[i] : value & taken.partialness[i],
     ),
   };
+}
+
+function isFirstOrMuchLarger({ shown }: Answer, place: number, [first]: readonly Answer[]): boolean {
+  const size = (mask: Uint8Array) => mask.reduce((sum, value) => sum + value, 0);
+  return place === 0 || size(shown) >= MUCH_LARGER * size(first.shown);
 }
 
 /** The first of each list, then the second of each, ... */

@@ -139,6 +139,25 @@ describe("what the proposer is asked", () => {
     expect(questions[0].options.features).toBeUndefined();
   });
 
+  test("is answered with the second stroke by the first and what is half as large again, from the third by all", async () => {
+    const sizes = [10, 14, 15, 40, 3];
+    const proposer: Proposer = {
+      ...listener([]),
+      propose: async ({ width, height }) =>
+        sizes.map((size) => {
+          const partialness = new Uint8Array(width * height).fill(1);
+          const segmentation = partialness.map((_, i) => Number(i < size));
+          const partial = { width, height, partialness, segmentation };
+          return { box: { x: 0, y: 0, width, height }, partial, support: 1, added: { inside: size, outside: 0 } };
+        }),
+    };
+    const open = await proposerMethod(proposer, { steps: [1], encoder: null }).open(imageOf(TRUTH, GRID), VALID);
+    const offered = async (...strokes: (typeof STROKE | typeof OUTSIDE)[]) =>
+      (await open.candidates(strokes, emptyAnswer(GRID), 8)).map(({ shown }) => count(shown));
+    expect(await offered(STROKE, OUTSIDE)).toEqual([10, 15, 40]);
+    expect(await offered(STROKE, OUTSIDE, STROKE)).toEqual(sizes);
+  });
+
   test("is for one alone before the third stroke after a box", async () => {
     const questions: Question[] = [];
     const open = await proposerMethod(listener(questions), { steps: [1], encoder: null }).open(
