@@ -11,7 +11,7 @@ export * from "./image-files.ts";
 export * from "./image-work.ts";
 export * from "./import.ts";
 export * from "./journal.ts";
-export { type JournalContent, type JournalHeader, journalLine, parseJournal } from "./journal-text.ts";
+export { type JournalHeader, journalLine, parseJournal } from "./journal-text.ts";
 export * from "./labels.ts";
 export * from "./project-file.ts";
 export * from "./slice-labels.ts";
