@@ -88,8 +88,8 @@ const DEVIATION_BINS = 12;
 const INTENSITY_KERNEL = 2;
 const TEXTURE_KERNEL = 1.2;
 /** Pixels of the Gaussians that take noise off, and under which mean and deviation are local. */
-const NOISE_SIGMA = 0.8;
-const LOCAL_SIGMA = 2;
+export const NOISE_SIGMA = 0.8;
+export const LOCAL_SIGMA = 2;
 /** A gradient of this much a pixel is the top level. */
 const STEEPEST = 0.35;
 /** Length of a geodesic step across the whole intensity range, in pixels. */

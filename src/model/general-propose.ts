@@ -91,18 +91,17 @@ async function proposeGeneral(
   options: ProposeOptions & LookOptions,
 ): Promise<Candidate[]> {
   const hand = handOf(partial, options);
-  const seen = (await looks(networks, image, partial, hand, options)).at(-1)!;
-  const box = boxOf(seen.window, image);
-  const alike = options.count > 1 ? lookAlikes(seen.maps, seen.drawn, seen.likeliest).map(whereSegmented) : [];
-  const [first, ...others] = differing(seen, alike, options.count).map(({ answer, ...facts }) => {
-    const placed = placeBack(answer, networks.shape.size, seen.window, hand, box);
+  const seen = await looks(networks, image, partial, hand, options);
+  const [first, ...others] = differing(seen, options.count).map(({ answer, window, ...facts }) => {
+    const box = boxOf(window, image);
+    const placed = placeBack(answer, networks.shape.size, window, hand, box);
     return { box, partial: placed, ...facts, added: countAdded(placed, partial, box) };
   });
   // The first stays first also when it agrees with what there is: another in its place would be taken for the likeliest.
   return [
     first,
     ...others.filter(
-      ({ added, partial: candidate }) => added.inside + added.outside > 0 || differs(candidate, partial, box),
+      ({ added, partial: candidate, box }) => added.inside + added.outside > 0 || differs(candidate, partial, box),
     ),
   ];
 }
@@ -319,28 +318,41 @@ function closerWindow(
 /** One that is offered; see `Candidate`. */
 interface Chosen extends Pick<Candidate, "support" | "looksAlike"> {
   readonly answer: CellProbabilities;
+  readonly window: Window;
 }
 
 /**
- * The first answer, then others that differ from it and from each other, those that stand for more answers first, then look-alikes, to which
- * at most a third of the other places goes.
+ * The closest look's first answer, then others that differ from it and from each other, those that stand for more answers first. Last come
+ * look-alikes, to which at most a third of the other places goes: of the first look, because a closer one sees no siblings.
  */
-function differing({ answers, drawn, maps }: Look, alike: readonly CellProbabilities[], count: number): Chosen[] {
-  const labelsOf = (answer: CellProbabilities) => insideLabels(answer, drawn.xm, maps.onImage);
-  const [first, ...others] = answers.map(labelsOf);
+function differing(looks: readonly Look[], count: number): Chosen[] {
+  const [whole, seen] = [looks[0], looks.at(-1)!];
+  const labelsIn =
+    ({ drawn, maps }: Look) =>
+    (answer: CellProbabilities) =>
+      insideLabels(answer, drawn.xm, maps.onImage);
+  const [first, ...others] = seen.answers.map(labelsIn(seen));
   const far = [...others.keys()].filter((k) => addedDice(first, others[k]) < SAME_DICE);
-  const offered = alike.slice(0, Math.floor((count - 1) / 3));
-  const places = count - 1 - offered.length;
+  const most = Math.floor((count - 1) / 3);
+  const alike = most > 0 ? lookAlikes(whole.maps, whole.drawn, whole.likeliest).slice(0, most).map(whereSegmented) : [];
+  const places = count - 1 - alike.length;
   const different = far.map((k) => others[k]);
   const chosen = places > 0 ? choose(different, places).toSorted((a, b) => b.count - a.count) : [];
-  const seen = [first, ...chosen.map(({ draw }) => different[draw])];
-  const isNew = (labels: AddedLabels) => seen.every((other) => addedDice(labels, other) < SAME_DICE);
+  const offered = [first, ...chosen.map(({ draw }) => different[draw])];
+  // Cells of another window cannot be compared one by one.
+  const known = whole === seen ? offered : [labelsIn(whole)(whole.answers[0])];
+  const isNew = (labels: AddedLabels) => known.every((other) => addedDice(labels, other) < SAME_DICE);
+  const answer = (k: number, stands: number) => ({
+    answer: seen.answers[k],
+    window: seen.window,
+    support: stands / ANSWERS,
+  });
   return [
-    { answer: answers[0], support: (answers.length - far.length) / ANSWERS },
-    ...chosen.map(({ draw, count: stands }) => ({ answer: answers[far[draw] + 1], support: stands / ANSWERS })),
-    ...offered
-      .filter((answer) => isNew(labelsOf(answer)))
-      .map((answer) => ({ answer, support: 1 / ANSWERS, looksAlike: true as const })),
+    answer(0, seen.answers.length - far.length),
+    ...chosen.map(({ draw, count: stands }) => answer(far[draw] + 1, stands)),
+    ...alike
+      .filter((each) => isNew(labelsIn(whole)(each)))
+      .map((each) => ({ answer: each, window: whole.window, support: 1 / ANSWERS, looksAlike: true as const })),
   ];
 }
 

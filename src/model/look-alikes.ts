@@ -4,9 +4,10 @@
  *
  *   what a cell looks like: its intensity, and the mean and deviation around it
  *   -> Gaussian process regression from the marks by hand (Rasmussen & Williams 2006, equation 2.25): log odds of inside for every cell
- *   -> two candidates: added to the network's log odds, and alone
+ *   -> two candidates: these alone, and added to the network's log odds
  */
-import type { ImageMaps } from "./comparison.ts";
+import { blurredWith } from "../core/index.ts";
+import { type ImageMaps, LOCAL_SIGMA, NOISE_SIGMA } from "./comparison.ts";
 import type { CellProbabilities, Reading } from "./window.ts";
 
 /** Candidates that `lookAlikes` makes. */
@@ -33,23 +34,27 @@ const EVEN = 0.5;
 /** How far from even the network's log odds count beside these. */
 const SUREST = 4;
 
+type Appearance = Pick<ImageMaps, "width" | "height" | "smooth" | "mean" | "deviation" | "onImage">;
+
 /**
  * @param marked  what is marked by hand, on the window's cells
  * @param answer  the network's likeliest
- * @returns       LOOK_ALIKES of them, to be cut at one half as the answer is: with it, and alone; none where nothing is marked inside
+ * @returns       LOOK_ALIKES of them, the more telling first, to be cut at one half as the answer is: alone, and with it; none where nothing is marked
+ *                inside
  */
 export function lookAlikes(
-  { smooth, mean, deviation, onImage }: Pick<ImageMaps, "smooth" | "mean" | "deviation" | "onImage">,
+  maps: Appearance,
   { xm, xs }: Pick<Reading, "xm" | "xs">,
   { partialness, segmentation }: CellProbabilities,
 ): CellProbabilities[] {
+  const { onImage } = maps;
   const cells: Record<"inside" | "outside" | "open", number[]> = { inside: [], outside: [], open: [] };
   for (let i = 0; i < onImage.length; i++)
     if (onImage[i]) cells[xm[i] ? (xs[i] ? "inside" : "outside") : "open"].push(i);
   if (cells.inside.length === 0) return [];
   const standIns =
     cells.outside.length > 0 ? [] : spreadOver(cells.open, STAND_INS).filter((i) => segmentation[i] < EVEN);
-  const looks = [smooth, mean, deviation].map((map) => onLattice(map, onImage));
+  const looks = withoutPadding(maps).map((map) => onLattice(map, onImage));
   const example = (target: number) => (cell: number) => ({ look: looks.map((map) => map[cell]), target });
   const alike = regression([
     ...spreadOver(cells.inside, MOST_MARKS).map(example(MARKED)),
@@ -65,7 +70,24 @@ export function lookAlikes(
     alone[i] = 1 / (1 + unlike);
     together[i] = 1 / (1 + unlike / boundedOdds(segmentation[i]));
   }
-  return [together, alone].map((each) => ({ partialness, segmentation: each }));
+  return [alone, together].map((each) => ({ partialness, segmentation: each }));
+}
+
+/** The three maps; padding, which is dark in them, does not count (normalised convolution: Knutsson & Westin 1993). */
+function withoutPadding({ smooth, mean, deviation, onImage, ...grid }: Appearance): Float32Array[] {
+  if (!onImage.includes(0)) return [smooth, mean, deviation];
+  const [narrow, wide] = [NOISE_SIGMA, LOCAL_SIGMA].map((sigma) =>
+    blurredWith(Float32Array.from(onImage), grid, sigma),
+  );
+  const meanOnImage = mean.map((value, i) => value / wide[i]);
+  return [
+    smooth.map((value, i) => value / narrow[i]),
+    meanOnImage,
+    deviation.map((value, i) => {
+      const meanOfSquares = (value * value + mean[i] * mean[i]) / wide[i];
+      return Math.sqrt(Math.max(0, meanOfSquares - meanOnImage[i] * meanOnImage[i]));
+    }),
+  ];
 }
 
 /** A map in steps, [0, STEPS]: its mean in the middle, and all of it where it hardly varies. */
@@ -81,7 +103,8 @@ function onLattice(map: Float32Array, onImage: Uint8Array): Float32Array {
   const deviation = Math.sqrt(Math.max(0, squares / count - middle * middle));
   const scale = deviation < FLAT ? 0 : STEPS_A_DEVIATION / deviation;
   const steps = new Float32Array(map.length);
-  for (let i = 0; i < map.length; i++) steps[i] = Math.min(STEPS, Math.max(0, STEPS / 2 + (map[i] - middle) * scale));
+  for (let i = 0; i < map.length; i++)
+    if (onImage[i]) steps[i] = Math.min(STEPS, Math.max(0, STEPS / 2 + (map[i] - middle) * scale));
   return steps;
 }
 

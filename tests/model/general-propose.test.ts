@@ -1,8 +1,10 @@
 /** Candidates of the general model on whatever it is given: marks by hand stay, answers are sound, and nothing makes it fail. */
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { emptyPartial, type Grid, type Image, type PartialSegmentation, Rng } from "../../src/core/index.ts";
 import { nodeRuntime } from "../../src/engine/runtime-node.ts";
 import { diceOf } from "../../src/evaluate/annotator.ts";
+import { pretrainedSegmenterPaths } from "../../src/files/index.ts";
 import {
   type Candidate,
   createProposer,
@@ -12,6 +14,7 @@ import {
   type Proposer,
 } from "../../src/model/index.ts";
 import { readWindow } from "../../src/model/window.ts";
+import { readModelFolder, shippedModelFolder } from "../../src/train/index.ts";
 import { PLAIN, randomModel, WITH_FEATURES } from "./general-models.ts";
 
 let plain: Proposer;
@@ -183,6 +186,36 @@ test("look-alikes come last, in at most a third of the places beside the first, 
     );
     expect(outside.filter(({ looksAlike }) => looksAlike)).toEqual([]);
   }
+});
+
+test("of a small thing, looked at closely, siblings far away are found all the same", async () => {
+  const segmenter = pretrainedSegmenterPaths()!;
+  const learned = await createProposer(await readModelFolder(shippedModelFolder()), nodeRuntime({ threads: 1 }), () =>
+    readFile(segmenter.decoder),
+  );
+  const grid = { width: 420, height: 340 };
+  const isDisk = (x: number, y: number) => Math.hypot((x % 140) - 70, (y % 113) - 56) < 11;
+  const image = imageOf(grid, 255, (x, y, rng) => (isDisk(x, y) ? 60 : 130) + rng.below(30));
+  const partial = marksOn(grid, (x, y) => {
+    if (Math.max(Math.abs(x - 210), Math.abs(y - 169)) < 6) return "inside";
+    return y === 200 && Math.abs(x - 210) < 60 ? "outside" : null;
+  });
+  const features = await learned.encode(image, await readFile(segmenter.encoder));
+  const candidates = await ask(learned, image, partial, { count: 4, features });
+  const alike = candidates.filter(({ looksAlike }) => looksAlike);
+  expect(alike).toHaveLength(1);
+  const [{ box, partial: found }] = alike;
+  expect(box).toEqual({ x: 0, y: 0, ...grid });
+  const centres = [70, 210, 350].flatMap((x) => [56, 169, 282].map((y) => y * grid.width + x));
+  expect(centres.map((i) => found.segmentation[i])).toEqual(centres.map(() => 1));
+  // A cell is more than three pixels wide here: what is found may reach beyond the disks, but lies nowhere else.
+  const isNear = (x: number, y: number) => Math.hypot((x % 140) - 70, (y % 113) - 56) < 25;
+  const strays = found.segmentation.filter(
+    (inside, i) => inside && !isNear(i % grid.width, Math.floor(i / grid.width)),
+  );
+  expect(strays.length).toBeLessThan(0.02 * alike[0].added.inside);
+  expect(candidates[0].box.width).toBeLessThan(grid.width);
+  await learned.close();
 });
 
 test("what was taken and not drawn by hand may be revised; what was drawn stays", async () => {
