@@ -137,13 +137,16 @@ function Tile(props: {
   const odds = () => {
     if (candidate().isCarried) return `mask of slice ${props.offer.carriedFrom! + 1}`;
     if (candidate().looksAlike) return "all that looks alike";
+    if (candidate().keeps) return "keeps what is there";
     const { answers } = props.offer.model!;
     return `${Math.max(1, Math.round(candidate().support * answers))} of ${answers} answers`;
   };
 
   const whatItIs = () => {
     if (candidate().isCarried) return `It is the ${odds()}.`;
-    return candidate().looksAlike ? "All that looks like what you have marked." : `${odds()} of the model agree on it.`;
+    if (candidate().looksAlike) return "All that looks like what you have marked.";
+    if (candidate().keeps) return "What is there, corrected near what you have drawn.";
+    return `${odds()} of the model agree on it.`;
   };
 
   createEffect(() => drawTile(canvas, props.sheet, props.place, count()));

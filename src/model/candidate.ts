@@ -14,6 +14,8 @@ export interface Candidate {
   readonly support: number;
   /** Whether it is no answer of the network but all that looks like what is marked (`look-alikes.ts`). */
   readonly looksAlike?: true;
+  /** Whether it is no answer of the network but what was taken before, corrected near what is drawn (`keep-taken.ts`). */
+  readonly keeps?: true;
   /** Image pixels it adds to the input, inside and outside. */
   readonly added: { readonly inside: number; readonly outside: number };
 }

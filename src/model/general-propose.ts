@@ -15,6 +15,7 @@ import { type Candidate, countAdded, type ProbabilityOptions, type ProposeOption
 import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
 import { type ImageMaps, imageMaps, type Marks } from "./comparison.ts";
 import { type GeneralNetworks, loadNetworks, type Question } from "./general-networks.ts";
+import { keepTaken, REACH } from "./keep-taken.ts";
 import { LOOK_ALIKES, lookAlikes } from "./look-alikes.ts";
 import type { Model } from "./model-file.ts";
 import { windowFeatures } from "./pretrained.ts";
@@ -92,18 +93,42 @@ async function proposeGeneral(
 ): Promise<Candidate[]> {
   const hand = handOf(partial, options);
   const seen = await looks(networks, image, partial, hand, options);
-  const [first, ...others] = differing(seen, options.count).map(({ answer, window, ...facts }) => {
+  const place = (answer: CellProbabilities, window: Window): Placed => {
     const box = boxOf(window, image);
-    const placed = placeBack(answer, networks.shape.size, window, hand, box);
-    return { box, partial: placed, ...facts, added: countAdded(placed, partial, box) };
-  });
+    return { box, partial: placeBack(answer, networks.shape.size, window, hand, box) };
+  };
+  const kept = options.isTaken === false ? null : keptOf(seen.at(-1)!, place, partial, hand);
+  const [first, ...others] = differing(kept ? [...seen.slice(0, -1), kept.look] : seen, options.count).map(
+    ({ answer, window, ...facts }, i) => {
+      const placed = i === 0 && kept ? kept.placed : place(answer, window);
+      return { ...placed, ...facts, added: countAdded(placed.partial, partial, placed.box) };
+    },
+  );
   // The first stays first also when it agrees with what there is: another in its place would be taken for the likeliest.
-  return [
-    first,
-    ...others.filter(
-      ({ added, partial: candidate, box }) => added.inside + added.outside > 0 || differs(candidate, partial, box),
-    ),
-  ];
+  return [first, ...others.filter((candidate) => saysMore(candidate, partial))];
+}
+
+type Placed = Pick<Candidate, "box" | "partial" | "keeps">;
+
+/**
+ * Once something has been taken inside the likeliest is that, corrected (`keep-taken.ts`), and the network's answers come after it; null where
+ * there is nothing to correct and nothing to add.
+ */
+function keptOf(
+  look: Look,
+  place: (answer: CellProbabilities, window: Window) => Placed,
+  partial: PartialSegmentation,
+  hand: PartialSegmentation,
+): { readonly placed: Placed; readonly look: Look } | null {
+  if (!partial.segmentation.some((value, i) => value && !hand.partialness[i])) return null;
+  const { window, maps, answers } = look;
+  const { box, partial: answer } = place(answers[0], window);
+  const reach = Math.max(1, Math.round((REACH * window.size) / maps.width));
+  const placed = { box, partial: keepTaken(answer, box, partial, hand, reach), keeps: true as const };
+  if (!saysMore(placed, partial)) return null;
+  const onBox = { ...window, x: window.x - box.x, y: window.y - box.y };
+  const { xm, xs } = readMarks(placed.partial, onBox, maps.width);
+  return { placed, look: { ...look, answers: [{ partialness: xm, segmentation: xs }, ...answers] } };
 }
 
 /** What a closer look does not reach is as the first look saw it. */
@@ -372,12 +397,14 @@ function insideLabels(answer: CellProbabilities, byHand: Float32Array, onImage: 
   return labels;
 }
 
-function differs(candidate: PartialSegmentation, partial: PartialSegmentation, box: { x: number; y: number }): boolean {
-  for (let y = 0; y < candidate.height; y++) {
-    for (let x = 0; x < candidate.width; x++) {
-      const i = y * candidate.width + x;
+/** Whether a pixel of it was open, or labelled otherwise. */
+function saysMore({ box, partial: candidate }: Placed, partial: PartialSegmentation): boolean {
+  for (let y = 0; y < box.height; y++) {
+    for (let x = 0; x < box.width; x++) {
+      const i = y * box.width + x;
       const p = (box.y + y) * partial.width + box.x + x;
-      if (candidate.partialness[i] && candidate.segmentation[i] !== partial.segmentation[p]) return true;
+      if (!candidate.partialness[i]) continue;
+      if (!partial.partialness[p] || candidate.segmentation[i] !== partial.segmentation[p]) return true;
     }
   }
   return false;
