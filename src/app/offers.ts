@@ -127,14 +127,17 @@ export function createOffers({ asker, settings, openImage, sheet, isReadOnly, ta
   /** What the journal keeps of a candidate. */
   function factsOf(from: Offer, place: number): TakenCandidate {
     const model = from.model!;
+    const { support, looksAlike, keeps } = from.candidates[place];
     return {
       model: model.name,
       seed: from.seed,
       place: place + 1,
       offered: from.candidates.length,
-      support: from.candidates[place].support,
+      support,
       // A model that takes steps of its own was not asked for one.
       ...(model.kind === "general" ? { step: from.step, features: from.features } : {}),
+      ...(looksAlike && { looksAlike }),
+      ...(keeps && { keeps }),
       ...(from.carriedFrom === undefined ? {} : { carriedFrom: from.carriedFrom }),
     };
   }

@@ -69,6 +69,8 @@ const action = z.discriminatedUnion("kind", [
       support: z.number().positive().max(1),
       step: z.number().positive().max(1).optional(),
       features: z.boolean().optional(),
+      looksAlike: z.literal(true).optional(),
+      keeps: z.literal(true).optional(),
       carriedFrom: index.optional(),
     }),
     slice: slice.optional(),

@@ -111,6 +111,9 @@ export interface TakenCandidate {
   readonly step?: number | undefined;
   /** Whether the image's features were known; journals from before there were any lack it. */
   readonly features?: boolean | undefined;
+  /** Whether it was all that looks like what was marked, or what was there, corrected, and not an answer of the model. */
+  readonly looksAlike?: true | undefined;
+  readonly keeps?: true | undefined;
   /** The slice whose mask it was made from, where the slice itself had none. */
   readonly carriedFrom?: number | undefined;
 }

@@ -87,7 +87,16 @@ test("a journal from before candidates had a step is read, replayed bit for bit,
     [82, 1],
   ]);
   expect(replay(journal.actions, HEADER).undone).toHaveLength(1);
-  const candidate = { model: "general", seed: 1, place: 1, offered: 2, support: 0.5, step: 0.25, features: true };
+  const candidate = {
+    model: "general",
+    seed: 1,
+    place: 1,
+    offered: 2,
+    support: 0.5,
+    step: 0.25,
+    features: true,
+    keeps: true as const,
+  };
   const next: Action = { kind: "take", candidate, delta: [0, 2, 0, 3], at: 1 };
   await journal.append(2, [next]);
   await journal.close();
