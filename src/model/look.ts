@@ -1,6 +1,7 @@
 /**
  * What the general network says of an image where something is marked: coarse, then fine. The first look is at the whole image; when what it
- * finds is small there, a second look is at a window that fits it.
+ * finds is small there, a second look is at a window that fits it. Neither is right alone: the second sees edges, and noise, that the first
+ * does not, and less around them. So its answers are averaged with the first's.
  *
  *   window -> comparison maps -> trunk, once -> light decoder for z = 0 and GENERAL_DRAWS latents from the prior, and cuts of their mean at LEVELS
  */
@@ -15,6 +16,7 @@ import { windowFeatures } from "./pretrained.ts";
 import { withHint } from "./segmenter-hint.ts";
 import {
   type CellProbabilities,
+  onPixels,
   placeWindow,
   type Reading,
   readMarks,
@@ -32,6 +34,9 @@ export interface Look {
   readonly maps: ImageMaps;
   /** What is marked by hand. */
   readonly drawn: Marked;
+  /** For z = 0 and the draws, how likely inside, segmented or not. */
+  readonly uncut: readonly CellProbabilities[];
+  /** These, cut, and cuts of their mean, where segmented. */
   readonly answers: readonly CellProbabilities[];
   /** The first of them, with how likely a cell is inside, segmented or not. */
   readonly likeliest: CellProbabilities;
@@ -52,18 +57,20 @@ export async function looks(
   hand: PartialSegmentation,
   options: LookOptions,
 ): Promise<Look[]> {
-  const lookAt = (window: Window) => look(networks, image, partial, hand, window, options);
-  const first = await lookAt(options.window ?? placeWindow(null, image));
+  const lookAt = (window: Window, whole: Look | null) => look(networks, image, partial, hand, window, whole, options);
+  const first = await lookAt(options.window ?? placeWindow(null, image), null);
   const closer = options.window ? null : closerWindow(first, networks.shape.size, image, partial);
-  return closer ? [first, await lookAt(closer)] : [first];
+  return closer ? [first, await lookAt(closer, first)] : [first];
 }
 
+/** @param whole  the look before it, at more of the image; null when it is the first */
 async function look(
   networks: GeneralNetworks,
   image: Image,
   partial: PartialSegmentation,
   hand: PartialSegmentation,
   window: Window,
+  whole: Look | null,
   { rng, step = 1, features, isTaken = true, hint = null }: LookOptions,
 ): Promise<Look> {
   const { size, latent } = networks.shape;
@@ -84,7 +91,8 @@ async function look(
   const latents = rng.at("latents").normals(GENERAL_DRAWS * latent);
   const ask = (marks: Marks) => networks.answer({ ...question, marks }, latents);
   const withBox = await askWithBox(ask, question.marks, reading.onImage, grid);
-  const answers = hint ? withHint(withBox.answers, hint, image, window) : withBox.answers;
+  const hinted = hint ? withHint(withBox.answers, hint, image, window) : withBox.answers;
+  const answers = whole ? hinted.map((answer, k) => averaged(answer, whole.uncut[k], window, whole.window)) : hinted;
   const mean = meanOf(answers);
   const usual = () =>
     partial.segmentation.includes(1) ? levelOf(answers[0], reading, drawn, isTaken) : firstLevel(answers[0], reading);
@@ -94,11 +102,41 @@ async function look(
     window,
     maps: question.maps,
     drawn,
+    uncut: answers,
     answers: [...cut, ...nested(answers[0].partialness, mean)].map(whereSegmented),
     likeliest: cut[0],
     mean,
   };
 }
+
+/** How much of a closer look's log odds is what the look at the whole has said: where noise hides what a thing is, that is the better guess. */
+const OF_THE_WHOLE = 0.7;
+
+/** An answer, its log odds of inside averaged with those that a look at the whole has given there. */
+function averaged(
+  { partialness, segmentation }: CellProbabilities,
+  { segmentation: before }: CellProbabilities,
+  window: Window,
+  whole: Window,
+): CellProbabilities {
+  const cells = Math.sqrt(segmentation.length);
+  // The whole as it lies on the window's cells.
+  const step = window.size / cells;
+  const from = { x: (whole.x - window.x) / step, y: (whole.y - window.y) / step, size: whole.size / step };
+  const seen = onPixels(before, cells, from, { x: 0, y: 0, width: cells, height: cells });
+  const inside = new Float32Array(segmentation.length);
+  for (let i = 0; i < inside.length; i++) {
+    const mean = (1 - OF_THE_WHOLE) * logOdds(segmentation[i]) + OF_THE_WHOLE * logOdds(seen[i]);
+    inside[i] = 1 / (1 + Math.exp(-mean));
+  }
+  return { partialness, segmentation: inside };
+}
+
+/** Finite also for 0 and 1. */
+function logOdds(probability: number): number {
+  return Math.log((probability + LEAST) / (1 - probability + LEAST));
+}
+const LEAST = 1e-6;
 
 const EVEN = 0.5;
 /**

@@ -218,6 +218,29 @@ test("of a small thing, looked at closely, siblings far away are found all the s
   await learned.close();
 });
 
+test("a smooth thing in noise is found whole although it is looked at closely", async () => {
+  const learned = await createProposer(await readModelFolder(shippedModelFolder()), nodeRuntime({ threads: 1 }));
+  const grid = { width: 420, height: 340 };
+  const isOrgan = (x: number, y: number) => Math.hypot((x - 268) / 48, (y - 160) / 62) < 1;
+  const isOther = (x: number, y: number) => Math.hypot((x - 138) / 56, (y - 160) / 42) < 1;
+  const isBody = (x: number, y: number) => Math.hypot((x - 215) / 170, (y - 170) / 140) < 1;
+  const noise = Rng.seeded(4).normals(grid.width * grid.height);
+  const image = imageOf(grid, 255, (x, y) => {
+    const tissue = isOrgan(x, y) || isOther(x, y) ? 150 : isBody(x, y) ? 92 : 22;
+    return tissue + 7 * noise[y * grid.width + x];
+  });
+  const partial = marksOn(grid, (x, y) =>
+    Math.abs(x - 268) < 16 && Math.abs(y - 160 - (x - 268) / 2) < 3 ? "inside" : null,
+  );
+  const [{ box, partial: found }] = await ask(learned, image, partial, { count: 1 });
+  expect(box.width).toBeLessThan(grid.width);
+  const truth = found.segmentation.map((_, i) =>
+    Number(isOrgan(box.x + (i % box.width), box.y + Math.floor(i / box.width))),
+  );
+  expect(diceOf(found.segmentation, truth)).toBeGreaterThan(0.8);
+  await learned.close();
+});
+
 test("what was taken and not drawn by hand may be revised; what was drawn stays", async () => {
   const image = IMAGES[0][1];
   const hand = marksOn(GRID, stroke);
