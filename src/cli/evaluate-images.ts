@@ -20,6 +20,7 @@ import {
   type Pen,
   reportAnnotations,
   type Setting,
+  SIDE,
   watchCases,
   worstCases,
 } from "../evaluate/index.ts";
@@ -34,6 +35,7 @@ export interface ImageOptions {
   readonly datasets: readonly string[];
   readonly split?: string;
   readonly limit: number;
+  readonly size: number;
   readonly count: number;
   readonly step: readonly number[];
   readonly features: boolean;
@@ -57,8 +59,8 @@ const MEASURES = Object.keys(ANNOTATION_MEASURES) as AnnotationMeasure[];
 const WITH_INTERVAL: readonly AnnotationMeasure[] = ["auc", "noi", "seconds"];
 
 export async function evaluateImages(models: readonly Model[], runtime: Runtime, options: ImageOptions): Promise<void> {
-  const { data, datasets, split = null, limit, seed, json, worst } = options;
-  const files = chooseCases(await findCases(data, { datasets, split }), limit, seed);
+  const { data, datasets, split = null, limit, size, seed, json, worst } = options;
+  const files = chooseCases(await findCases(data, { datasets, split }), limit, seed).map((file) => ({ ...file, size }));
   const proposers = await Promise.all(models.map((model) => createProposer(model, runtime, decoderReader())));
   const settings = await settingsOf(proposers, options);
   const bar = new Bar({ format: "{bar} {value}/{total} cases  {eta} s left", hideCursor: true, gracefulExit: true });
@@ -75,7 +77,8 @@ export async function evaluateImages(models: readonly Model[], runtime: Runtime,
   for (const proposer of proposers) await proposer.close();
   for (const message of refused.slice(0, NAMED)) console.error(`left out: ${message}`);
   if (refused.length > NAMED) console.error(`left out: ${refused.length - NAMED} more cases`);
-  if (tooSmall > 0) console.error(`left out: ${tooSmall} structures of fewer than ${LEAST_PIXELS} pixels`);
+  if (tooSmall > 0)
+    console.error(`left out: ${tooSmall} structures of fewer than ${LEAST_PIXELS} pixels at ${SIDE} x ${SIDE}`);
   if (cases.length === 0)
     throw new TendrilError(
       "data",
@@ -124,7 +127,7 @@ function asJson(
   settings: readonly Setting[],
   groups: readonly GroupReport[],
   { cases, tooSmall, refused }: Annotations,
-  { limit, seed, count, step, opening, pen, datasets, split }: ImageOptions,
+  { limit, size, seed, count, step, opening, pen, datasets, split }: ImageOptions,
 ) {
   const byName = (reports: readonly AnnotationReport[], of: readonly Setting[]) =>
     Object.fromEntries(reports.map((report, i) => [of[i].name, report]));
@@ -132,7 +135,7 @@ function asJson(
     settings: settings.map(({ name, count: k, steps, encoder, isBlank }) => ({
       ...{ name, count: k, steps, features: encoder !== null, isBlank },
     })),
-    ...{ limit, seed, count, step, opening, pen, datasets, split: split ?? null, tooSmall, refused },
+    ...{ limit, size, seed, count, step, opening, pen, datasets, split: split ?? null, tooSmall, refused },
     groups: groups.map(({ group, cases: number, settings: reports, differences }) => ({
       group,
       cases: number,

@@ -14,6 +14,7 @@ import {
   HELD_OUT_IMAGES,
   type HeldOut,
   heldOut,
+  SIDE,
 } from "../evaluate/index.ts";
 import { atomicWrite } from "../files/index.ts";
 import { encodePicture } from "../image/index.ts";
@@ -55,6 +56,12 @@ export function evaluateCommand(): Command {
       "only this split: validation (subjects held back from training), train, or one of the manifest's",
     )
     .option("--limit <number>", "cases a data set, spread over its structures; 0 takes all", wholeNumber(0), 10)
+    .option(
+      "--size <pixels>",
+      "scale images so that their longer side has so many pixels; above 128 the model looks at them as in the app",
+      wholeNumber(16, 2048),
+      SIDE,
+    )
     .option("-k, --count <number>", "most candidates that the annotator looks at", wholeNumber(1, 64), 8)
     .option(
       "--step <sizes>",

@@ -6,7 +6,7 @@
  *     DIR/<dataset>/masks/<structure>/<subject>__<slice>.png   black outside; each is one case
  *     DIR/manifest.json                                        optional: names each data set's split
  *
- * DIR may itself be a data set. An image is scaled so that its longer side is SIDE, put in the middle of a square, and stretched to 0..255.
+ * DIR may itself be a data set. An image is scaled so that its longer side is SIDE, or what is asked, put in the middle of a square, and stretched to 0..255.
  */
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -19,7 +19,7 @@ import { DataError, isHeldBack } from "../train/index.ts";
 import type { Task } from "./annotator.ts";
 
 export const SIDE = 128;
-/** Structures of fewer pixels at that size are left out. */
+/** Structures of fewer pixels at that size, and as much area at another, are left out. */
 export const LEAST_PIXELS = 30;
 const FILE_LIMIT = 512 * 2 ** 20;
 
@@ -31,6 +31,8 @@ export interface CaseFile {
   readonly name: string;
   readonly image: string;
   readonly mask: string;
+  /** Pixels of the longer side that it is read at (default: SIDE). */
+  readonly size?: number;
 }
 
 export interface RealCase extends Task, Pick<CaseFile, "dataset" | "structure" | "name"> {}
@@ -96,10 +98,17 @@ export function chooseCases(cases: readonly CaseFile[], limit: number, seed: num
 }
 
 /**
- * @returns null when the structure has fewer than LEAST_PIXELS pixels
+ * @returns null when the structure has fewer than LEAST_PIXELS pixels at SIDE
  * @throws {TendrilError} when a file cannot be read, or the mask has another size than the image
  */
-export async function readCase({ dataset, structure, name, image, mask }: CaseFile): Promise<RealCase | null> {
+export async function readCase({
+  dataset,
+  structure,
+  name,
+  image,
+  mask,
+  size = SIDE,
+}: CaseFile): Promise<RealCase | null> {
   const file = await readGray(image, `${dataset}/images/${name}.png`);
   const marked = await readGray(mask, `${dataset}/masks/${structure}/${name}.png`);
   if (marked.width !== file.width || marked.height !== file.height)
@@ -107,10 +116,10 @@ export async function readCase({ dataset, structure, name, image, mask }: CaseFi
       `${dataset}/masks/${structure}/${name}.png is ${marked.width}x${marked.height}, but its image is ${file.width}x${file.height}. Draw it on the image's own pixels.`,
     );
   const inside = { ...marked, data: Uint8Array.from(marked.data, (value) => (value > 0 ? 255 : 0)) };
-  const { values, valid } = fitted(file);
-  const truth = Uint8Array.from(fitted(inside).values, (value) => Number(value >= 127.5));
-  if (truth.reduce((sum, value) => sum + value, 0) < LEAST_PIXELS) return null;
-  return { dataset, structure, name, truth, valid, image: stretched(values, valid) };
+  const { values, valid } = fitted(file, size);
+  const truth = Uint8Array.from(fitted(inside, size).values, (value) => Number(value >= 127.5));
+  if (truth.reduce((sum, value) => sum + value, 0) < LEAST_PIXELS * (size / SIDE) ** 2) return null;
+  return { dataset, structure, name, truth, valid, image: stretched(values, valid, size) };
 }
 
 /** What every method can do without looking: the image, gray all over. */
@@ -190,21 +199,21 @@ async function readGray(path: string, source: string) {
   return decodeImage(await readLimited(path, FILE_LIMIT), source);
 }
 
-/** Scaled to fit a square of SIDE, in its middle, 0 beside it. */
-function fitted({ width, height, data }: Grid & { readonly data: ArrayLike<number> }) {
-  const scale = SIDE / Math.max(width, height);
-  const size = [width, height].map((side) => Math.max(1, roundedToEven(side * scale)));
-  const [left, top] = size.map((side) => Math.floor((SIDE - side) / 2));
-  const columns = footprints(0, width / size[0], size[0], width);
-  const rows = footprints(0, height / size[1], size[1], height);
-  const values = new Float64Array(SIDE * SIDE);
-  const valid = new Uint8Array(SIDE * SIDE);
+/** Scaled to fit a square of `size`, in its middle, 0 beside it. */
+function fitted({ width, height, data }: Grid & { readonly data: ArrayLike<number> }, size: number) {
+  const scale = size / Math.max(width, height);
+  const scaled = [width, height].map((side) => Math.max(1, roundedToEven(side * scale)));
+  const [left, top] = scaled.map((side) => Math.floor((size - side) / 2));
+  const columns = footprints(0, width / scaled[0], scaled[0], width);
+  const rows = footprints(0, height / scaled[1], scaled[1], height);
+  const values = new Float64Array(size * size);
+  const valid = new Uint8Array(size * size);
   for (const [r, row] of rows.entries()) {
     const line = new Float64Array(width);
     for (const [k, y] of row.pixels.entries())
       for (let x = 0; x < width; x++) line[x] += row.weights[k] * data[y * width + x];
     for (const [c, { pixels, weights }] of columns.entries()) {
-      const at = (top + r) * SIDE + left + c;
+      const at = (top + r) * size + left + c;
       valid[at] = 1;
       for (const [k, x] of pixels.entries()) values[at] += weights[k] * line[x];
     }
@@ -219,12 +228,12 @@ function roundedToEven(value: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
-function stretched(values: Float64Array, valid: Uint8Array): Image {
+function stretched(values: Float64Array, valid: Uint8Array, size: number): Image {
   const onImage = values.filter((_, i) => valid[i] === 1);
   const low = onImage.reduce((a, b) => Math.min(a, b));
   const high = onImage.reduce((a, b) => Math.max(a, b));
   const data = Uint8Array.from(values, (value, i) =>
     valid[i] ? Math.round(((value - low) * 255) / Math.max(high - low, 1)) : 0,
   );
-  return { width: SIDE, height: SIDE, data, maximum: 255 };
+  return { width: size, height: size, data, maximum: 255 };
 }

@@ -54,6 +54,15 @@ describe("a case", () => {
     expect(Math.min(...inside)).toBeGreaterThan(100);
   });
 
+  test("is read at another size when that is asked", async () => {
+    await subject("larger", "p1__0", ["organ"]);
+    const [file] = await findCases(join(folder, "larger"), all);
+    const [usual, larger] = [(await readCase(file))!, (await readCase({ ...file, size: 320 }))!];
+    expect([larger.image.width, larger.image.height, larger.valid.length]).toEqual([320, 320, 320 * 320]);
+    expect(larger.valid).toEqual(rectangle({ width: 320, height: 320 }, 0, 40, 320, 240));
+    expect(Math.abs(count(larger.truth) / count(usual.truth) / 2.5 ** 2 - 1)).toBeLessThan(0.05);
+  });
+
   test("of a structure under 30 pixels is none", async () => {
     await subject("small", "p1__0", ["organ"], 300, 280);
     const [file] = await findCases(join(folder, "small"), all);
