@@ -1,9 +1,8 @@
 /**
  * Candidates from the general model, most likely first.
  *
- *   looks at the image (`look.ts`) -> the first candidate is z = 0 or, once something has been taken, that, corrected (`keep-taken.ts`); the
- *   others are answers that differ from it and from each other (`choose.ts`), and all that looks like what is marked (`look-alikes.ts`)
- *   -> placed back, with what is drawn by hand kept exactly
+ *   looks at the image (`look.ts`) -> the first candidate is z = 0; then, once something has been taken, that, corrected (`keep-taken.ts`);
+ *   answers that differ from these and from each other (`choose.ts`); and all that looks like what is marked (`look-alikes.ts`) -> placed back, with what is drawn by hand kept exactly
  */
 import type { Image, PartialSegmentation } from "../core/index.ts";
 import type { Runtime, Session } from "../engine/index.ts";
@@ -69,9 +68,9 @@ async function proposeGeneral(
     return { box, partial: placeBack(answer, networks.shape.size, window, hand, box) };
   };
   const kept = options.isTaken === false ? null : keptOf(seen.at(-1)!, place, partial, hand);
-  const [first, ...others] = differing(kept ? [...seen.slice(0, -1), kept.look] : seen, options.count).map(
-    ({ answer, window, ...facts }, i) => {
-      const placed = i === 0 && kept ? kept.placed : place(answer, window);
+  const [first, ...others] = differing(seen, kept?.answer ?? null, options.count).map(
+    ({ answer, window, ...facts }) => {
+      const placed = facts.keeps ? kept!.placed : place(answer, window);
       return { ...placed, ...facts, added: countAdded(placed.partial, partial, placed.box) };
     },
   );
@@ -79,27 +78,23 @@ async function proposeGeneral(
   return [first, ...others.filter((candidate) => saysMore(candidate, partial))];
 }
 
-type Placed = Pick<Candidate, "box" | "partial" | "keeps">;
+type Placed = Pick<Candidate, "box" | "partial">;
 
-/**
- * Once something has been taken inside the likeliest is that, corrected (`keep-taken.ts`), and the network's answers come after it; null where
- * there is nothing to correct and nothing to add.
- */
+/** What has been taken inside, corrected (`keep-taken.ts`): on the image, and as an answer on the look's cells; null where nothing has been, or nothing is to correct or to add. */
 function keptOf(
-  look: Look,
+  { window, maps, answers }: Look,
   place: (answer: CellProbabilities, window: Window) => Placed,
   partial: PartialSegmentation,
   hand: PartialSegmentation,
-): { readonly placed: Placed; readonly look: Look } | null {
+): { readonly placed: Placed; readonly answer: CellProbabilities } | null {
   if (!partial.segmentation.some((value, i) => value && !hand.partialness[i])) return null;
-  const { window, maps, answers } = look;
   const { box, partial: answer } = place(answers[0], window);
   const reach = Math.max(1, Math.round((REACH * window.size) / maps.width));
-  const placed = { box, partial: keepTaken(answer, box, partial, hand, reach), keeps: true as const };
+  const placed = { box, partial: keepTaken(answer, box, partial, hand, reach) };
   if (!saysMore(placed, partial)) return null;
   const onBox = { ...window, x: window.x - box.x, y: window.y - box.y };
   const { xm, xs } = readMarks(placed.partial, onBox, maps.width);
-  return { placed, look: { ...look, answers: [{ partialness: xm, segmentation: xs }, ...answers] } };
+  return { placed, answer: { partialness: xm, segmentation: xs } };
 }
 
 /** What a closer look does not reach is as the first look saw it. */
@@ -132,46 +127,53 @@ function handOf(
 }
 
 /** One that is offered; see `Candidate`. */
-interface Chosen extends Pick<Candidate, "support" | "looksAlike"> {
+interface Chosen extends Pick<Candidate, "support" | "looksAlike" | "keeps"> {
   readonly answer: CellProbabilities;
   readonly window: Window;
 }
 
 /**
- * The closest look's first answer, then others that differ from it and from each other, those that stand for more answers first. Last come
- * look-alikes, to which at most a third of the other places goes: of the first look, because a closer one sees no siblings.
+ * The closest look's first answer; what was taken, corrected; then others that differ from these and from each other, those that stand for more
+ * answers first. Last come look-alikes, to which at most a third of the other places goes: of the first look, because a closer one sees no
+ * siblings.
  */
-function differing(looks: readonly Look[], count: number): Chosen[] {
+function differing(looks: readonly Look[], kept: CellProbabilities | null, count: number): Chosen[] {
   const [whole, seen] = [looks[0], looks.at(-1)!];
   const labelsIn =
     ({ drawn, maps }: Look) =>
     (answer: CellProbabilities) =>
       insideLabels(answer, drawn.xm, maps.onImage);
+  const isNew = (labels: AddedLabels, known: readonly AddedLabels[]) =>
+    known.every((other) => addedDice(labels, other) < SAME_DICE);
   const [first, ...others] = seen.answers.map(labelsIn(seen));
-  const far = [...others.keys()].filter((k) => addedDice(first, others[k]) < SAME_DICE);
+  const keeping = kept && count > 1 ? [labelsIn(seen)(kept)].filter((labels) => isNew(labels, [first])) : [];
+  const far = [...others.keys()].filter((k) => isNew(others[k], [first]));
+  const different = far.filter((k) => isNew(others[k], keeping));
   const most = Math.floor((count - 1) / 3);
   const alike = most > 0 ? lookAlikes(whole.maps, whole.drawn, whole.likeliest).slice(0, most).map(whereSegmented) : [];
-  const places = count - 1 - alike.length;
-  const different = far.map((k) => others[k]);
-  const chosen = places > 0 ? choose(different, places).toSorted((a, b) => b.count - a.count) : [];
-  const offered = [first, ...chosen.map(({ draw }) => different[draw])];
+  const places = count - 1 - keeping.length - alike.length;
+  const labels = different.map((k) => others[k]);
+  const chosen = places > 0 ? choose(labels, places).toSorted((a, b) => b.count - a.count) : [];
+  const offered = [first, ...keeping, ...chosen.map(({ draw }) => labels[draw])];
   // Cells of another window cannot be compared one by one.
   const known = whole === seen ? offered : [labelsIn(whole)(whole.answers[0])];
   const news = alike.filter((each) => {
-    const labels = labelsIn(whole)(each);
-    const isNew = known.every((other) => addedDice(labels, other) < SAME_DICE);
-    if (isNew) known.push(labels);
-    return isNew;
+    const ofEach = labelsIn(whole)(each);
+    const isOther = isNew(ofEach, known);
+    if (isOther) known.push(ofEach);
+    return isOther;
   });
-  const answer = (k: number, stands: number) => ({
-    answer: seen.answers[k],
-    window: seen.window,
-    support: stands / ANSWERS,
-  });
+  const { window } = seen;
+  const one = { support: 1 / ANSWERS };
   return [
-    answer(0, seen.answers.length - far.length),
-    ...chosen.map(({ draw, count: stands }) => answer(far[draw] + 1, stands)),
-    ...news.map((each) => ({ answer: each, window: whole.window, support: 1 / ANSWERS, looksAlike: true as const })),
+    { answer: seen.answers[0], window, support: (seen.answers.length - far.length) / ANSWERS },
+    ...keeping.map(() => ({ answer: kept!, window, ...one, keeps: true as const })),
+    ...chosen.map(({ draw, count: stands }) => ({
+      answer: seen.answers[different[draw] + 1],
+      window,
+      support: stands / ANSWERS,
+    })),
+    ...news.map((answer) => ({ answer, window: whole.window, ...one, looksAlike: true as const })),
   ];
 }
 

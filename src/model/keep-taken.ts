@@ -1,6 +1,6 @@
 /**
- * What the annotator has taken stays, and what is drawn after it corrects it where it is drawn. The network answers anew with every stroke: of
- * things that it knows little of it then gives up far from the stroke what was right.
+ * A candidate in which what the annotator has taken stays, and what is drawn after it corrects it where it is drawn. The network answers anew with
+ * every stroke: of things that it knows little of it then gives up far from the stroke what was right.
  */
 import { type Box, crop, type PartialSegmentation } from "../core/index.ts";
 
