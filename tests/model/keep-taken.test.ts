@@ -66,7 +66,11 @@ test("a stroke inside adds what the answer finds around it", () => {
   const part = { x: 5, y: 2, width: 5, height: 3 };
   const cut = rowsOf(ANSWER).slice(2);
   const inPart = keepTaken(partialOf(cut.map((row) => row.slice(5))), part, drawn, hand, 6);
-  expect(rowsOf(inPart)).toEqual(rowsOf(kept).map((row) => row.slice(5)).slice(2)); // biome-ignore format: one line
+  expect(rowsOf(inPart)).toEqual(
+    rowsOf(kept)
+      .map((row) => row.slice(5))
+      .slice(2),
+  );
 });
 
 const SIDE = 8;
