@@ -2,7 +2,8 @@
  * Candidates from the general model, most likely first.
  *
  *   looks at the image (`look.ts`) -> the first candidate is z = 0; then, once something has been taken, that, corrected (`keep-taken.ts`);
- *   answers that differ from these and from each other (`choose.ts`); and all that looks like what is marked (`look-alikes.ts`) -> placed back, with what is drawn by hand kept exactly
+ *   answers that differ from these and from each other (`choose.ts`); and all that looks like what is marked (`look-alikes.ts`)
+ *   -> placed back, with what is drawn by hand kept exactly
  */
 import type { Image, PartialSegmentation } from "../core/index.ts";
 import type { Runtime, Session } from "../engine/index.ts";
@@ -67,7 +68,8 @@ async function proposeGeneral(
     const box = boxOf(window, image);
     return { box, partial: placeBack(answer, networks.shape.size, window, hand, box) };
   };
-  const kept = options.isTaken === false ? null : keptOf(seen.at(-1)!, place, partial, hand);
+  const isOffered = options.isTaken !== false && options.count > 1;
+  const kept = isOffered ? keptOf(seen.at(-1)!, place, partial, hand) : null;
   const [first, ...others] = differing(seen, kept?.answer ?? null, options.count).map(
     ({ answer, window, ...facts }) => {
       const placed = facts.keeps ? kept!.placed : place(answer, window);
@@ -80,7 +82,10 @@ async function proposeGeneral(
 
 type Placed = Pick<Candidate, "box" | "partial">;
 
-/** What has been taken inside, corrected (`keep-taken.ts`): on the image, and as an answer on the look's cells; null where nothing has been, or nothing is to correct or to add. */
+/**
+ * What has been taken inside, corrected (`keep-taken.ts`): on the image, and as an answer on the look's cells. Null where nothing has been taken, or
+ * nothing is to correct and nothing to add.
+ */
 function keptOf(
   { window, maps, answers }: Look,
   place: (answer: CellProbabilities, window: Window) => Placed,
@@ -146,7 +151,7 @@ function differing(looks: readonly Look[], kept: CellProbabilities | null, count
   const isNew = (labels: AddedLabels, known: readonly AddedLabels[]) =>
     known.every((other) => addedDice(labels, other) < SAME_DICE);
   const [first, ...others] = seen.answers.map(labelsIn(seen));
-  const keeping = kept && count > 1 ? [labelsIn(seen)(kept)].filter((labels) => isNew(labels, [first])) : [];
+  const keeping = kept ? [labelsIn(seen)(kept)].filter((labels) => isNew(labels, [first])) : [];
   const far = [...others.keys()].filter((k) => isNew(others[k], [first]));
   const different = far.filter((k) => isNew(others[k], keeping));
   const most = Math.floor((count - 1) / 3);
