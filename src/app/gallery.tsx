@@ -1,10 +1,14 @@
-/** The candidates beside the image: in the model's order, all in one crop, each showing only what it does differently. */
+/**
+ * The candidates beside the image: in the model's order, all in one crop, each showing only what it does differently. What looks alike is
+ * all over the image, and is shown so, beside all of them.
+ */
 import { createEffect, createMemo, createSignal, For, Match, onCleanup, onMount, Show, Switch } from "solid-js";
 import type { Grid } from "../core/index.ts";
 import type { Offer } from "./asker.ts";
 import { LabelList } from "./label-list.tsx";
 import { LearningLine } from "./learning-line.tsx";
 import {
+  alternativesOf,
   type Crop,
   changeWords,
   cropOf,
@@ -33,8 +37,9 @@ const STRIPE_PITCH = 6;
 const STRIPE = 2;
 const TILE_GROUND = 0x12;
 
-/** What all tiles of an offer have in common. */
+/** What tiles of candidates that are compared have in common. */
 interface Sheet {
+  readonly candidates: Offer["candidates"];
   readonly crop: Crop;
   readonly raster: Grid;
   readonly members: Uint8Array;
@@ -44,11 +49,14 @@ interface Sheet {
 
 export function Gallery({ store }: { readonly store: Store }) {
   const [tileSize, setTileSize] = createSignal<Grid>({ width: 160, height: 120 });
-  const sheet = createMemo(() => {
-    const offer = store.offer();
-    const worked = store.sheet();
-    return offer && worked ? sheetOf(offer, worked, tileSize(), store.settings.window()) : null;
-  });
+  const sheetOn = (of: (candidates: Offer["candidates"]) => Offer["candidates"]) =>
+    createMemo(() => {
+      const offer = store.offer();
+      const worked = store.sheet();
+      return offer && worked ? sheetOf(of(offer.candidates), worked, tileSize(), store.settings.window()) : null;
+    });
+  const alternatives = sheetOn(alternativesOf);
+  const all = sheetOn((candidates) => candidates);
 
   return (
     <section class="gallery" aria-label="Candidates">
@@ -60,8 +68,14 @@ export function Gallery({ store }: { readonly store: Store }) {
           {(offer) => (
             <ol class="tiles">
               <For each={offer().candidates}>
-                {(_, place) => (
-                  <Tile store={store} offer={offer()} place={place()} sheet={sheet()!} onSize={setTileSize} />
+                {({ looksAlike }, place) => (
+                  <Tile
+                    store={store}
+                    offer={offer()}
+                    place={place()}
+                    sheet={(looksAlike ? all() : alternatives())!}
+                    onSize={setTileSize}
+                  />
                 )}
               </For>
             </ol>
@@ -129,11 +143,12 @@ function Tile(props: {
   let canvas!: HTMLCanvasElement;
   const { store } = props;
   const candidate = () => props.offer.candidates[props.place];
-  const count = () => props.offer.candidates.length;
+  const count = () => props.sheet.candidates.length;
+  const placeOnSheet = () => props.sheet.candidates.indexOf(candidate());
   const open = store.openImage();
   const inside = open ? store.insideOn(open) : 0;
   const change = () => changeWords(candidate().change, inside);
-  const place = () => placeWords(props.sheet.members, props.sheet.taken, props.sheet.raster, props.place, count());
+  const place = () => placeWords(props.sheet.members, props.sheet.taken, props.sheet.raster, placeOnSheet(), count());
   const odds = () => {
     if (candidate().isCarried) return `mask of slice ${props.offer.carriedFrom! + 1}`;
     if (candidate().looksAlike) return "all that looks alike";
@@ -149,7 +164,7 @@ function Tile(props: {
     return `${odds()} of the model agree on it.`;
   };
 
-  createEffect(() => drawTile(canvas, props.sheet, props.place, count()));
+  createEffect(() => drawTile(canvas, props.sheet, placeOnSheet(), count()));
   onMount(() => {
     const observer = new ResizeObserver(
       ([
@@ -207,7 +222,7 @@ function failure(store: Store): string | null {
 }
 
 function sheetOf(
-  { candidates }: Offer,
+  candidates: Offer["candidates"],
   worked: Worked,
   tile: Grid,
   { low, high }: { low: number; high: number },
@@ -227,6 +242,7 @@ function sheetOf(
     return Math.min(255, Math.max(0, (255 * (value - low)) / (high - low)));
   });
   return {
+    candidates,
     crop,
     raster,
     members: membersOf(candidates, annotation, crop, raster),

@@ -1,6 +1,6 @@
 /**
- * What the gallery shows of an offer, as arrays: one crop around what differs, who covers which of its pixels, and where each
- * candidate grows, in words.
+ * What the gallery shows of an offer, as arrays: which candidates are compared, one crop around what differs between them, who covers which of
+ * its pixels, and where each candidate grows, in words.
  */
 import type { Grid } from "../core/index.ts";
 import type { Candidate } from "../model/propose.ts";
@@ -32,7 +32,30 @@ const ALL_AROUND = 0.35;
 const LEAST_SHOWN = 0.0005;
 
 /**
- * The part of the image that all tiles show: around every pixel on which the candidates differ (or, when they do not, around
+ * Candidates that are compared with each other: all but those of all that looks alike, which are so much larger that beside them what the
+ * others differ in is too small to be seen.
+ *
+ * @param candidates  of which the first is none of those
+ */
+export function alternativesOf<T extends Candidate>(candidates: readonly T[]): T[] {
+  return candidates.filter(({ looksAlike }) => !looksAlike);
+}
+
+/** Whether a pixel would be inside by all of the candidates, by some, or by none. */
+export function agreementAt(
+  candidates: readonly Candidate[],
+  annotation: Annotation,
+  x: number,
+  y: number,
+): "all" | "some" | "none" {
+  let count = 0;
+  for (const candidate of candidates) if (valueAfter(candidate, annotation, x, y) & INSIDE) count++;
+  if (count === 0) return "none";
+  return count === candidates.length ? "all" : "some";
+}
+
+/**
+ * The part of the image that tiles show of candidates that are compared: around every pixel on which the candidates differ (or, when they do not, around
  * what they add), 15 % larger, in the tiles' proportions.
  *
  * @param candidates  at least one
@@ -99,8 +122,9 @@ export function sampleCrop(
   return values;
 }
 
-/** Share of all that would be inside on which the candidates disagree, 0 to 1; 0 for fewer than two. */
-export function disagreementOf(candidates: readonly Candidate[], annotation: Annotation): number {
+/** Share of all that would be inside on which the candidates that are compared disagree, 0 to 1; 0 for fewer than two. */
+export function disagreementOf(offered: readonly Candidate[], annotation: Annotation): number {
+  const candidates = alternativesOf(offered);
   if (candidates.length < 2) return 0;
   const area = unionOf(candidates);
   const members = membersOf(candidates, annotation, area, area);

@@ -6,10 +6,10 @@ import { drawCursor, drawLive, drawTraces, tracesOf } from "./draw.ts";
 import type { Hand } from "./hand.ts";
 import { ImageTiles } from "./image-tiles.ts";
 import { MaskTiles } from "./mask-tiles.ts";
-import { valueAfter } from "./offer-raster.ts";
+import { agreementAt, alternativesOf, valueAfter } from "./offer-raster.ts";
 import { listenToPointer } from "./pointer.ts";
 import type { Store } from "./store.ts";
-import { previewStyle } from "./styles.ts";
+import { agreementStyle, previewStyle } from "./styles.ts";
 import { fitView, panBy, toScreen } from "./view.ts";
 import { grayTable } from "./window-level.ts";
 
@@ -38,6 +38,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
     const place = store.previewed();
     return place === null ? null : previewTiles(store, place);
   });
+  const agreement = createMemo(() => agreementTiles(store));
 
   function drawPicture(): void {
     const context = picture.getContext("2d", { alpha: false })!;
@@ -52,6 +53,8 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
     tiles.draw(context, view, ratio);
     if (settings.isPeeking() || !settings.isOverlayShown()) return;
     const parts = settings.parts();
+    // Below the labels: where a candidate changes nothing, the line of what is there is to be seen.
+    if (!preview()) agreement()?.draw(context, view, ratio, { fill: false, line: true });
     for (const { labels } of [...sheet.others.values(), sheet])
       labels.draw(context, view, ratio, { fill: parts !== "outline", line: parts !== "fill" });
     preview()?.draw(context, view, ratio, { fill: true, line: true });
@@ -91,6 +94,7 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
     table();
     drawn();
     preview();
+    agreement();
     store.revision();
     settings.view();
     settings.screen();
@@ -181,6 +185,20 @@ function previewTiles(store: Store, place: number): MaskTiles | null {
       return (after & SEGMENTED) > (before & SEGMENTED) ? 4 : 0;
     },
     previewStyle(store.activeLabel()!.color),
+  );
+}
+
+/** What the candidates agree on and what not, in lines. */
+function agreementTiles(store: Store): MaskTiles | null {
+  const sheet = store.sheet();
+  const offer = store.offer();
+  if (!sheet || !offer) return null;
+  const compared = alternativesOf(offer.candidates);
+  const kinds = { all: 1, some: 2, none: 0 } as const;
+  return new MaskTiles(
+    sheet,
+    (x, y) => kinds[agreementAt(compared, sheet.annotation, x, y)],
+    agreementStyle(store.activeLabel()!.color),
   );
 }
 

@@ -31,3 +31,8 @@ export function previewStyle(color: string): MaskStyle {
     lostStripes: AMBER,
   };
 }
+
+/** Outlines alone of what candidates would have inside: a line around what all of them would, dashes around what some would. */
+export function agreementStyle(color: string): MaskStyle {
+  return { ...previewStyle(color), outsideLine: color };
+}

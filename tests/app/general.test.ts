@@ -47,6 +47,22 @@ function lost(delta: Delta): number {
   return pixels;
 }
 
+test("the candidates' outlines are on the image as long as they are offered", async () => {
+  const { address } = await generalPage({ hasEncoder: false });
+  const screen = await Screen.open();
+  const person = await screen.visit(address);
+  await person.page.waitForSelector(".dial");
+  await person.draw("left", ...FIRST);
+  await person.offered();
+  const offered = await person.picture();
+  await person.press("Escape");
+  await person.page.waitForSelector(".tile", { state: "detached" });
+  expect(await person.picture()).not.toBe(offered);
+  // Asked again without a change, it offers the same.
+  await person.press("r");
+  await person.waitForPicture(offered);
+});
+
 test("the step dial asks again by key and mouse, is remembered, and is written down with what is taken", async () => {
   const { address, image } = await generalPage({ hasEncoder: false });
   const screen = await Screen.open();

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import {
+  agreementAt,
+  alternativesOf,
   changeWords,
   cropOf,
+  disagreementOf,
   membersOf,
   placeWords,
   takenOf,
@@ -47,6 +50,21 @@ test("the crop holds every pixel on which candidates differ, in the tiles' propo
   expect(y + height).toBeGreaterThanOrEqual(70);
   expect(x).toBeGreaterThanOrEqual(0);
   expect(x + width).toBeLessThanOrEqual(SIDE);
+});
+
+test("what looks alike all over the image makes neither the others' crop larger nor the disagreement", () => {
+  const pair = [candidate(40, 60, 60, 70), candidate(60, 40, 70, 60)];
+  const offered = [...pair, { ...candidate(0, 0, SIDE, 20), looksAlike: true as const }];
+  expect(alternativesOf(offered)).toEqual(pair);
+  // 400 pixels are taken, and 200 each are added beside them.
+  expect(disagreementOf(offered, annotation())).toBe(400 / 800);
+  expect(cropOf(alternativesOf(offered), annotation(), 1).height).toBeLessThan(cropOf(offered, annotation(), 1).height);
+});
+
+test("on the image candidates agree where all have a pixel inside, and differ where some have", () => {
+  const pair = [candidate(40, 60, 60, 70), candidate(40, 60, 60, 80)];
+  const at = (x: number, y: number) => agreementAt(pair, annotation(), x, y);
+  expect([at(50, 50), at(50, 65), at(50, 75), at(50, 85)]).toEqual(["all", "all", "some", "none"]);
 });
 
 test("beyond a candidate's box it is what the annotation is", () => {
