@@ -14,7 +14,7 @@ const { nodeRuntime } = await from("engine/runtime-node.js");
 const { pretrainedSegmenterPaths } = await from("files/index.js");
 const { createProposer } = await from("model/index.js");
 
-const IMAGES = 12;
+const IMAGES = 24;
 const BRUSH = 2;
 
 const segmenter = pretrainedSegmenterPaths();
@@ -26,7 +26,9 @@ const encoder = readFileSync(segmenter.encoder);
 /** Side lengths, and the ellipse's radii, between these. */
 const KINDS = {
   "300 to 700 pixels": { side: [300, 700], radius: (u, side) => u(0.06, 0.16) * side },
-  "1,100 to 1,800 pixels": { side: [1100, 1800], radius: (u) => u(15, 45) },
+  "400 to 900 pixels, things of 24 to 60": { side: [400, 900], radius: (u) => u(12, 30) },
+  "1,100 to 1,800 pixels, things of 30 to 90": { side: [1100, 1800], radius: (u) => u(15, 45) },
+  "2,400 to 4,000 pixels, things of 50 to 160": { side: [2400, 4000], radius: (u) => u(25, 80) },
 };
 for (const [kind, { side, radius }] of Object.entries(KINDS)) {
   const dice = {};

@@ -1,7 +1,7 @@
 /**
  * What the general network says of an image where something is marked: coarse, then fine. The first look is at the whole image; when what it
- * finds is small there, a second look is at a window that fits it. Neither is right alone: the second sees edges, and noise, that the first
- * does not, and less around them. So its answers are averaged with the first's.
+ * finds is small there, a closer look is at a window that fits it better, and so on. Neither is right alone: a closer one sees edges, and noise,
+ * that the one before does not, and less around them. So its answers are averaged with those before.
  *
  *   window -> comparison maps -> trunk, once -> light decoder for z = 0 and GENERAL_DRAWS latents from the prior, and cuts of their mean at LEVELS
  */
@@ -49,7 +49,7 @@ export interface LookOptions extends Omit<ProposeOptions, "count"> {
   readonly hint?: Float32Array | null;
 }
 
-/** The first look, and where it is worth it a closer one. */
+/** The first look, and, as long as it is worth it, closer ones. */
 export async function looks(
   networks: GeneralNetworks,
   image: Image,
@@ -57,20 +57,24 @@ export async function looks(
   hand: PartialSegmentation,
   options: LookOptions,
 ): Promise<Look[]> {
-  const lookAt = (window: Window, whole: Look | null) => look(networks, image, partial, hand, window, whole, options);
-  const first = await lookAt(options.window ?? placeWindow(null, image), null);
-  const closer = options.window ? null : closerWindow(first, networks.shape.size, image, partial);
-  return closer ? [first, await lookAt(closer, first)] : [first];
+  const lookAt = (window: Window, before: Look | null) => look(networks, image, partial, hand, window, before, options);
+  const seen = [await lookAt(options.window ?? placeWindow(null, image), null)];
+  if (options.window) return seen;
+  for (;;) {
+    const closer = closerWindow(seen.at(-1)!, networks.shape.size, image, partial);
+    if (!closer) return seen;
+    seen.push(await lookAt(closer, seen.at(-1)!));
+  }
 }
 
-/** @param whole  the look before it, at more of the image; null when it is the first */
+/** @param before  the look before it, at more of the image; null when it is the first */
 async function look(
   networks: GeneralNetworks,
   image: Image,
   partial: PartialSegmentation,
   hand: PartialSegmentation,
   window: Window,
-  whole: Look | null,
+  before: Look | null,
   { rng, step = 1, features, isTaken = true, hint = null }: LookOptions,
 ): Promise<Look> {
   const { size, latent } = networks.shape;
@@ -92,7 +96,7 @@ async function look(
   const ask = (marks: Marks) => networks.answer({ ...question, marks }, latents);
   const withBox = await askWithBox(ask, question.marks, reading.onImage, grid);
   const hinted = hint ? withHint(withBox.answers, hint, image, window) : withBox.answers;
-  const answers = whole ? hinted.map((answer, k) => averaged(answer, whole.uncut[k], window, whole.window)) : hinted;
+  const answers = before ? hinted.map((answer, k) => averaged(answer, before.uncut[k], window, before.window)) : hinted;
   const mean = meanOf(answers);
   const usual = () =>
     partial.segmentation.includes(1) ? levelOf(answers[0], reading, drawn, isTaken) : firstLevel(answers[0], reading);
@@ -109,24 +113,24 @@ async function look(
   };
 }
 
-/** How much of a closer look's log odds is what the look at the whole has said: where noise hides what a thing is, that is the better guess. */
-const OF_THE_WHOLE = 0.7;
+/** How much of a closer look's log odds is what the look before it has said: where noise hides what a thing is, that is the better guess. */
+const OF_THE_LOOK_BEFORE = 0.7;
 
-/** An answer, its log odds of inside averaged with those that a look at the whole has given there. */
+/** An answer, its log odds of inside averaged with those that the look before has given there. */
 function averaged(
   { partialness, segmentation }: CellProbabilities,
   { segmentation: before }: CellProbabilities,
   window: Window,
-  whole: Window,
+  larger: Window,
 ): CellProbabilities {
   const cells = Math.sqrt(segmentation.length);
-  // The whole as it lies on the window's cells.
+  // The larger window as it lies on this one's cells.
   const step = window.size / cells;
-  const from = { x: (whole.x - window.x) / step, y: (whole.y - window.y) / step, size: whole.size / step };
+  const from = { x: (larger.x - window.x) / step, y: (larger.y - window.y) / step, size: larger.size / step };
   const seen = onPixels(before, cells, from, { x: 0, y: 0, width: cells, height: cells });
   const inside = new Float32Array(segmentation.length);
   for (let i = 0; i < inside.length; i++) {
-    const mean = (1 - OF_THE_WHOLE) * logOdds(segmentation[i]) + OF_THE_WHOLE * logOdds(seen[i]);
+    const mean = (1 - OF_THE_LOOK_BEFORE) * logOdds(segmentation[i]) + OF_THE_LOOK_BEFORE * logOdds(seen[i]);
     inside[i] = 1 / (1 + Math.exp(-mean));
   }
   return { partialness, segmentation: inside };
@@ -217,10 +221,12 @@ export function whereSegmented({ partialness, segmentation }: CellProbabilities)
 const ROOM = 1.6;
 /** is not smaller than this many image pixels, because a network that sees pixels as blocks has not been trained for them, */
 const LEAST_SIZE = 96;
-/** and is worth a second look when it is at most this share of the first. */
+/** nor than this share of the window before: where a look was too coarse to know what a thing is, the next had nothing to be averaged with; */
+const LEAST_SHARE = 0.4;
+/** and is worth a look when it is at most this share of it. */
 const WORTH = 0.7;
 
-/** Around what is inside in the first answer and what has been segmented inside before; null when the first look was close enough. */
+/** Around what is inside in a look's first answer and what has been segmented inside before; null when the look was close enough. */
 function closerWindow(
   { window, answers }: Look,
   size: number,
@@ -252,7 +258,7 @@ function closerWindow(
   const right = Math.max(...boxes.map(({ x, width }) => x + width));
   const bottom = Math.max(...boxes.map(({ y, height }) => y + height));
   const longer = Math.max(right - left, bottom - top);
-  const side = Math.max(LEAST_SIZE, ROOM * longer);
+  const side = Math.max(LEAST_SIZE, ROOM * longer, LEAST_SHARE * window.size);
   if (side > WORTH * window.size) return null;
   return windowAround({ x: (left + right) / 2, y: (top + bottom) / 2 }, side, image);
 }

@@ -241,6 +241,25 @@ test("a smooth thing in noise is found whole although it is looked at closely", 
   await learned.close();
 });
 
+test("a small thing in a very large image is found by looks between the whole and it", async () => {
+  const learned = await createProposer(await readModelFolder(shippedModelFolder()), nodeRuntime({ threads: 1 }));
+  const grid = { width: 1500, height: 1200 };
+  const isThing = (x: number, y: number) => Math.hypot((x - 980) / 34, (y - 420) / 26) < 1;
+  const isBody = (x: number, y: number) => Math.hypot((x - 750) / 700, (y - 600) / 560) < 1;
+  const noise = Rng.seeded(4).normals(grid.width * grid.height);
+  const image = imageOf(grid, 255, (x, y) => {
+    const tissue = isThing(x, y) ? 150 : isBody(x, y) ? 92 : 40;
+    return tissue + 8 * noise[y * grid.width + x];
+  });
+  const partial = marksOn(grid, (x, y) => (Math.abs(x - 980) < 13 && Math.abs(y - 420) < 3 ? "inside" : null));
+  const [{ box, partial: found }] = await ask(learned, image, partial, { count: 1 });
+  const truth = found.segmentation.map((_, i) =>
+    Number(isThing(box.x + (i % box.width), box.y + Math.floor(i / box.width))),
+  );
+  expect(diceOf(found.segmentation, truth)).toBeGreaterThan(0.9);
+  await learned.close();
+});
+
 test("what was taken and not drawn by hand may be revised; what was drawn stays", async () => {
   const image = IMAGES[0][1];
   const hand = marksOn(GRID, stroke);
