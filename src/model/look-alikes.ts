@@ -21,7 +21,7 @@ const FLAT = 1e-4;
 
 /** Most cells of each label that stand for what is marked. */
 const MOST_MARKS = 30;
-/** Cells that stand for outside, where the answer is outside, as long as nothing is marked outside, */
+/** Cells that stand for outside, where the answer is outside: what is marked there looks like little of it; */
 const STAND_INS = 60;
 /** each worth this much of a mark. */
 const STAND_IN_TRUST = 0.5;
@@ -52,8 +52,7 @@ export function lookAlikes(
   for (let i = 0; i < onImage.length; i++)
     if (onImage[i]) cells[xm[i] ? (xs[i] ? "inside" : "outside") : "open"].push(i);
   if (cells.inside.length === 0) return [];
-  const standIns =
-    cells.outside.length > 0 ? [] : spreadOver(cells.open, STAND_INS).filter((i) => segmentation[i] < EVEN);
+  const standIns = spreadOver(cells.open, STAND_INS).filter((i) => segmentation[i] < EVEN);
   const looks = withoutPadding(maps).map((map) => onLattice(map, onImage));
   const example = (target: number) => (cell: number) => ({ look: looks.map((map) => map[cell]), target });
   const alike = regression([
