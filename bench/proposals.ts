@@ -10,6 +10,8 @@ export interface ProposeArgs {
   readonly weights: Uint8Array;
   readonly runs: number;
   readonly threads: number;
+  /** Of the image; in a larger one than the network's window the thing is as large, and looked at closer and closer. */
+  readonly side: number;
   /** With it every question comes with the image's features, and the pretrained segmenter gives its hint. */
   readonly pretrained: { readonly features: ImageFeatures; readonly decoder: Uint8Array } | null;
 }
@@ -25,11 +27,11 @@ export interface ProposeTimes {
   readonly megabytes?: number;
 }
 
-const SIDE = 128;
+export const SIDE = 128;
 const CANDIDATES = 8;
 
 export async function timeProposals(
-  { card, weights, runs, pretrained }: ProposeArgs,
+  { card, weights, runs, side, pretrained }: ProposeArgs,
   runtime: Runtime,
 ): Promise<ProposeTimes> {
   const model = parseModel(card, weights, "bench");
@@ -37,29 +39,28 @@ export async function timeProposals(
   const proposer = await createProposer(model, runtime, pretrained && (async () => pretrained.decoder));
   if (pretrained) await proposer.prepareForFeatures();
   const load = performance.now() - started;
-  const image = benchImage();
+  const image = benchImage(side);
+  const middle = side / 2;
   const partial = emptyPartial(image);
   for (const [y, value] of [
-    [64, 1],
-    [112, 0],
+    [middle, 1],
+    [middle + 48, 0],
   ] as const) {
     const points: [number, number][] = [
-      [52, y],
-      [76, y],
+      [middle - 12, y],
+      [middle + 12, y],
     ];
     visitStroke({ points, width: 3 }, image, (i) => {
       partial.partialness[i] = 1;
       partial.segmentation[i] = value;
     });
   }
-  const window = { x: 0, y: 0, size: SIDE };
   const times: number[] = [];
   for (let run = 0; run <= runs; run++) {
     const start = performance.now();
     const found = await proposer.propose(image, partial, {
       count: CANDIDATES,
       rng: Rng.seeded(run),
-      window,
       ...(pretrained ? { features: pretrained.features } : {}),
     });
     times.push(performance.now() - start);
@@ -71,13 +72,13 @@ export async function timeProposals(
   return { load, first, median: rest[Math.floor(rest.length / 2)], p95: rest[Math.floor(0.95 * rest.length)] };
 }
 
-/** A bright disk beside a ring, with noise: something to find. */
-export function benchImage(): Image {
+/** A bright disk in a ring, in the middle, with noise: something to find. */
+export function benchImage(side: number): Image {
   const rng = Rng.seeded(1);
-  const data = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
-    const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
-    const level = Math.hypot(x - 64, y - 64) < 24 ? 170 : Math.abs(Math.hypot(x - 64, y - 64) - 48) < 6 ? 120 : 60;
+  const data = Uint8Array.from({ length: side * side }, (_, i) => {
+    const distance = Math.hypot((i % side) - side / 2, Math.floor(i / side) - side / 2);
+    const level = distance < 24 ? 170 : Math.abs(distance - 48) < 6 ? 120 : 60;
     return Math.min(255, Math.max(0, Math.round(level + 10 * rng.normal())));
   });
-  return { width: SIDE, height: SIDE, data, maximum: 255 };
+  return { width: side, height: side, data, maximum: 255 };
 }

