@@ -19,6 +19,8 @@ export interface MaskStyle {
   /** Drawn as dots, never as an area: outside is told from inside without its color. */
   readonly outsideDots: string;
   readonly outsideLine: string;
+  /** Under that line and wider, where it is to be seen on any ground. */
+  readonly outsideCase?: string;
   /** Stripes over inside that would be so no longer, and the line around it. */
   readonly lostStripes: string;
 }
@@ -157,6 +159,11 @@ export class MaskTiles {
   private strokeOutlines(context: CanvasRenderingContext2D, tile: Tile, unit: number, aspect: number): void {
     const [inside, outside, lost] = [tile.inside, tile.outside, tile.lost].map((path) => stretched(path, aspect));
     context.lineCap = "square";
+    if (outside && this.style.outsideCase) {
+      context.lineWidth = 3 * unit;
+      context.strokeStyle = this.style.outsideCase;
+      context.stroke(outside);
+    }
     if (outside) {
       context.lineWidth = unit;
       context.strokeStyle = this.style.outsideLine;

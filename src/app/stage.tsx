@@ -9,7 +9,7 @@ import { MaskTiles } from "./mask-tiles.ts";
 import { agreementAt, alternativesOf, valueAfter } from "./offer-raster.ts";
 import { listenToPointer } from "./pointer.ts";
 import type { Store } from "./store.ts";
-import { agreementStyle, previewStyle } from "./styles.ts";
+import { AGREEMENT_STYLE, previewStyle } from "./styles.ts";
 import { fitView, panBy, toScreen } from "./view.ts";
 import { grayTable } from "./window-level.ts";
 
@@ -195,11 +195,7 @@ function agreementTiles(store: Store): MaskTiles | null {
   if (!sheet || !offer) return null;
   const compared = alternativesOf(offer.candidates);
   const kinds = { all: 1, some: 2, none: 0 } as const;
-  return new MaskTiles(
-    sheet,
-    (x, y) => kinds[agreementAt(compared, sheet.annotation, x, y)],
-    agreementStyle(store.activeLabel()!.color),
-  );
+  return new MaskTiles(sheet, (x, y) => kinds[agreementAt(compared, sheet.annotation, x, y)], AGREEMENT_STYLE);
 }
 
 /** Keeps a fitting image fitting, and otherwise the middle in the middle. */

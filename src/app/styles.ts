@@ -32,7 +32,9 @@ export function previewStyle(color: string): MaskStyle {
   };
 }
 
-/** Outlines alone of what candidates would have inside: a line around what all of them would, dashes around what some would. */
-export function agreementStyle(color: string): MaskStyle {
-  return { ...previewStyle(color), outsideLine: color };
-}
+/** Outlines alone of what candidates would have inside: a line around what all of them would, dashes around what some would. Azure, as in their tiles. */
+export const AGREEMENT_STYLE: MaskStyle = {
+  ...previewStyle(AZURE),
+  outsideLine: AZURE,
+  outsideCase: "rgba(0, 0, 0, 0.55)",
+};
