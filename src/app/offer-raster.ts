@@ -55,8 +55,8 @@ export function agreementAt(
 }
 
 /**
- * The part of the image that tiles show of candidates that are compared: around every pixel on which the candidates differ (or, when they do not, around
- * what they add), 15 % larger, in the tiles' proportions.
+ * The part of the image that the tiles of candidates show that are compared: around every pixel on which they differ (or, when they do
+ * not, around what they add), 15 % larger, in the tiles' proportions.
  *
  * @param candidates  at least one
  * @param aspect      a tile's width divided by its height

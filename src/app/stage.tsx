@@ -36,9 +36,9 @@ export function Stage({ store, hand }: { readonly store: Store; readonly hand: H
   });
   const preview = createMemo(() => {
     const place = store.previewed();
-    return place === null ? null : previewTiles(store, place);
+    return untilAnother(place === null ? null : previewTiles(store, place));
   });
-  const agreement = createMemo(() => agreementTiles(store));
+  const agreement = createMemo(() => untilAnother(agreementTiles(store)));
 
   function drawPicture(): void {
     const context = picture.getContext("2d", { alpha: false })!;
@@ -167,6 +167,12 @@ function changesOn(changes: readonly Change[], label: number, place: SlicePlace 
   return own.filter(
     (change) => change.kind !== "fill" && change.slice?.axis === place.axis && change.slice.index === place.index,
   );
+}
+
+/** In a memo: what is drawn until it is made anew gives its canvases back then. */
+function untilAnother(tiles: MaskTiles | null): MaskTiles | null {
+  onCleanup(() => tiles?.release());
+  return tiles;
 }
 
 /** What a candidate would add and take away, drawn alone. */
