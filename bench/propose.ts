@@ -47,23 +47,23 @@ export async function benchPropose(folder: string, onProgress: (what: string) =>
     runs: RUNS,
   };
   const model = await readModelFolder(folder);
-  const pretrained = await pretrainedArgs(model, threads);
-  const inNode = async (count: number, used: ProposeArgs["pretrained"] = null, side = SIDE) => {
+  const inNode = (count: number, used: ProposeArgs["pretrained"] = null, side = SIDE) => {
     onProgress(`Node, ${count} threads, ${side} pixels${used ? ", with features" : ""}`);
-    const before = process.memoryUsage().rss;
-    const all = { ...args, side, pretrained: used, threads: count };
-    const times = await timeProposals(all, nodeRuntime({ threads: count }));
-    return { ...times, megabytes: (process.memoryUsage().rss - before) / 2 ** 20 };
+    return timeProposals({ ...args, side, pretrained: used, threads: count }, nodeRuntime({ threads: count }));
   };
   const inPage = (count: number, used: ProposeArgs["pretrained"] = null, side = SIDE) => {
     onProgress(`Chromium, ${count} threads, ${side} pixels${used ? ", with features" : ""}`);
     const all = { ...args, side, pretrained: used, threads: count };
     return evaluateModule<ProposeTimes>(new URL("proposals-in-page.js", import.meta.url), all);
   };
-  const nodeOneThread = await inNode(1);
+  // Of the first alone: the process grows by less, or shrinks, where memory is given back that an earlier one has used.
+  const before = process.memoryUsage().rss;
+  const times = await inNode(1);
+  const nodeOneThread = { ...times, megabytes: (process.memoryUsage().rss - before) / 2 ** 20 };
   const node = await inNode(threads);
   const chromiumOneThread = await inPage(1);
   const chromium = await inPage(threads);
+  const pretrained = await pretrainedArgs(model, threads);
   const nodePretrained = await inNode(threads, pretrained);
   const chromiumPretrained = await inPage(threads, pretrained);
   const nodeLarge = await inNode(threads, null, LARGE_SIDE);

@@ -49,14 +49,15 @@ interface Sheet {
 
 export function Gallery({ store }: { readonly store: Store }) {
   const [tileSize, setTileSize] = createSignal<Grid>({ width: 160, height: 120 });
-  const sheetOn = (of: (candidates: Offer["candidates"]) => Offer["candidates"]) =>
-    createMemo(() => {
-      const offer = store.offer();
-      const worked = store.sheet();
-      return offer && worked ? sheetOf(of(offer.candidates), worked, tileSize(), store.settings.window()) : null;
-    });
-  const alternatives = sheetOn(alternativesOf);
-  const all = sheetOn((candidates) => candidates);
+  const sheets = createMemo(() => {
+    const offer = store.offer();
+    const worked = store.sheet();
+    if (!offer || !worked) return null;
+    const on = (candidates: Offer["candidates"]) => sheetOf(candidates, worked, tileSize(), store.settings.window());
+    const compared = alternativesOf(offer.candidates);
+    const alternatives = on(compared);
+    return { alternatives, all: compared.length < offer.candidates.length ? on(offer.candidates) : alternatives };
+  });
 
   return (
     <section class="gallery" aria-label="Candidates">
@@ -73,7 +74,7 @@ export function Gallery({ store }: { readonly store: Store }) {
                     store={store}
                     offer={offer()}
                     place={place()}
-                    sheet={(looksAlike ? all() : alternatives())!}
+                    sheet={sheets()![looksAlike ? "all" : "alternatives"]}
                     onSize={setTileSize}
                   />
                 )}
