@@ -1,10 +1,8 @@
-/** Fetches from the server what the page's workers run: the best of the shipped models, and the pretrained segmenter. */
+/** Fetches from the server what the page's workers run: the model, and the pretrained segmenter. */
 import { z } from "zod";
 import { TendrilError } from "../core/index.ts";
 import { MODEL_FILES, type Model, parseModel } from "../model/model-file.ts";
 
-/** Folders of the shipped models on the server; the first that is there is used. */
-const MODELS = ["general", "paper"];
 const FOLDER = "/models";
 
 class ModelMissing extends TendrilError {
@@ -13,18 +11,18 @@ class ModelMissing extends TendrilError {
   }
 }
 
-const index = z.object({ models: z.array(z.string()), segmenter: z.boolean() });
+const index = z.object({ hasModel: z.boolean(), segmenter: z.boolean() });
 
 /** @returns the model, and whether the server has the pretrained segmenter @throws {TendrilError} when there is no whole model */
 export async function fetchModel(): Promise<{ model: Model; hasSegmenter: boolean }> {
   const there = index.parse(JSON.parse(textOf(await fetchFile("index.json"))));
-  const name = MODELS.find((model) => there.models.includes(model)) ?? MODELS[MODELS.length - 1];
-  const [card, weights] = await Promise.all([
-    fetchFile(`${name}/${MODEL_FILES.card}`),
-    fetchFile(`${name}/${MODEL_FILES.weights}`),
-  ]);
-  return { model: parseModel(textOf(card), weights, `models/${name}`), hasSegmenter: there.segmenter };
+  if (!there.hasModel) throw new ModelMissing(MISSING);
+  const [card, weights] = await Promise.all([fetchFile(MODEL_FILES.card), fetchFile(MODEL_FILES.weights)]);
+  return { model: parseModel(textOf(card), weights, "the model's folder"), hasSegmenter: there.segmenter };
 }
+
+const MISSING =
+  "Tendril's model is missing. Brush and eraser work; for proposals, restore the folder models/general, or name another model with --model.";
 
 /** An ONNX file of the pretrained segmenter. @throws {ModelMissing} when the server has none */
 export function fetchPretrained(part: "encoder" | "decoder"): Promise<Uint8Array> {
@@ -36,9 +34,7 @@ async function fetchFile(path: string): Promise<Uint8Array> {
     throw new ModelMissing("The model could not be fetched: the server does not answer.", { cause });
   });
   if (!response.ok)
-    throw new ModelMissing(
-      `The model's file models/${path} is missing. Brush and eraser work; for proposals, restore that folder.`,
-    );
+    throw new ModelMissing(`The model's file ${path} is missing. Brush and eraser work; for proposals, restore it.`);
   return new Uint8Array(await response.arrayBuffer());
 }
 

@@ -6,6 +6,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { Command } from "commander";
 import open from "open";
+import { TendrilError } from "../core/index.ts";
 import { FileError, onFile, packageFolder, pretrainedSegmenterPaths } from "../files/index.ts";
 import {
   Desk,
@@ -17,7 +18,9 @@ import {
   type ServerOptions,
   startServer,
 } from "../server/index.ts";
+import { readModelFolder, shippedModelFolder } from "../train/index.ts";
 import { colours } from "./colours.ts";
+import { ADAPTED_FOLDER, modelFolder } from "./model.ts";
 import { wholeNumber } from "./options.ts";
 
 /** The same at every start, so that the page's own settings are found again; another one when it is taken. */
@@ -32,6 +35,7 @@ interface Options {
   readonly port?: number;
   readonly open: boolean;
   readonly project?: string;
+  readonly model?: string;
 }
 
 export function annotateCommand(): Command {
@@ -50,12 +54,17 @@ export function annotateCommand(): Command {
       "--project <folder>",
       `where images dropped on the page are kept (default: the folder of the first path, or ${PROJECT_NAME} in your home folder)`,
     )
+    .option(
+      "--model <model>",
+      "what proposes: the name of a shipped model, or the folder of one that you have trained (default: the project's own, or general)",
+    )
     .action(annotate);
 }
 
 async function annotate(paths: readonly string[], options: Options): Promise<void> {
   const projectFolder = resolve(options.project ?? (await folderOf(paths[0])));
   await requireNoFile(projectFolder);
+  const model = await chooseModel(options.model, projectFolder);
   const images = await findImages(paths, projectFolder);
   const server = await start(options, {
     images,
@@ -64,7 +73,7 @@ async function annotate(paths: readonly string[], options: Options): Promise<voi
     project: { name: basename(projectFolder), folder: withTilde(projectFolder) },
     token: randomBytes(TOKEN_BYTES).toString("base64url"),
     page: join(packageFolder(), "dist", "app"),
-    models: join(packageFolder(), "models"),
+    model: () => model,
     segmenter: pretrainedSegmenterPaths(),
     onDefect: (error) => console.error(error, "\nThis is a defect in Tendril; please report it with the lines above."),
   });
@@ -78,6 +87,33 @@ async function annotate(paths: readonly string[], options: Options): Promise<voi
     await open(server.address).catch(() => console.error("No browser could be opened; open the address above."));
   await interrupted();
   await server.close();
+}
+
+/**
+ * The folder of the model that proposes: the one that was named, or the project's own, beside its `tendril.json`, or the shipped one.
+ *
+ * @throws {TendrilError} when one was named that cannot be read
+ */
+async function chooseModel(name: string | undefined, projectFolder: string): Promise<string> {
+  if (name !== undefined) {
+    const named = resolve(modelFolder(name));
+    await readModelFolder(named);
+    return named;
+  }
+  // An image goes by the project file of its own folder, or of the one above.
+  const own = [projectFolder, dirname(projectFolder)]
+    .map((folder) => join(folder, ADAPTED_FOLDER))
+    .find((folder) => existsSync(folder));
+  if (own === undefined) return shippedModelFolder();
+  try {
+    await readModelFolder(own);
+    console.error(`Candidates come from this project's own model, ${withTilde(own)}.`);
+    return own;
+  } catch (cause) {
+    if (!(cause instanceof TendrilError)) throw cause;
+    console.error(`${colours.yellow("not used")} ${cause.message} Candidates come from the shipped model.`);
+    return shippedModelFolder();
+  }
 }
 
 /** @throws {NoImageError} when paths were given and none of them can be opened */

@@ -20,6 +20,8 @@ import { ImageCollection } from "../server/index.ts";
 export interface Annotated extends DatasetCase<Image | Volume> {
   /** What was drawn and taken for each label, by its value; where it was asked for */
   readonly annotations?: Marked["annotations"];
+  /** The changes that did it. */
+  readonly changes: Marked["changes"];
 }
 
 /** One that is found, and not read yet. */
@@ -31,7 +33,7 @@ export interface Found {
   readonly projectLabels: readonly Label[];
 }
 
-/** @throws {UsageError} when a path leads to no annotated image, or two images would be written to the same file */
+/** @throws {UsageError} when a path leads to no annotated image */
 export async function findAnnotated(paths: readonly string[]): Promise<Found[]> {
   const found = new Map<string, Found>();
   for (const path of paths) {
@@ -50,9 +52,7 @@ export async function findAnnotated(paths: readonly string[]): Promise<Found[]> 
           : `${path} has no annotations yet. Make some first: tendril annotate ${path}`,
       );
   }
-  const all = [...found.values()];
-  requireOwnNames(all);
-  return all;
+  return [...found.values()];
 }
 
 /** The images of a folder and its DICOM series, as the app lists them. */
@@ -71,19 +71,20 @@ export async function readAnnotated({ files, name, projectLabels }: Found, withM
   try {
     const opened = await work.read();
     const source = opened.kind === "image" ? opened.image : opened.volume;
-    const { map: labels, annotations } = await work.marked();
+    const { map: labels, annotations, changes } = await work.marked();
     const stray = labels.labels.find(({ value }) => !projectLabels.some((label) => label.value === value));
     if (stray)
       throw new UsageError(
         `${name} has work on label ${stray.value}, which tendril.json does not list. Put it into the list, or open the image in the app and give the label a name.`,
       );
-    return { name, source, labels, ...(withMarks && { annotations }) };
+    return { name, source, labels, changes, ...(withMarks && { annotations }) };
   } finally {
     await work.close();
   }
 }
 
-function requireOwnNames(images: readonly Found[]): void {
+/** @throws {UsageError} when two images would be written to the same file */
+export function requireOwnNames(images: readonly Found[]): void {
   const names = images.map(({ name }) => stemOf(name).toLowerCase());
   const twice = names.findIndex((name, i) => names.indexOf(name) < i);
   if (twice < 0) return;

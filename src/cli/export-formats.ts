@@ -162,7 +162,7 @@ async function dicomSeg(one: Annotated, { removeIdentifiers, probabilities, note
   }
 }
 
-function isVolume(one: Annotated): one is DatasetCase<Volume> {
+function isVolume(one: Annotated): one is Annotated & DatasetCase<Volume> {
   return "size" in one.source;
 }
 

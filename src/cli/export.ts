@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { UsageError } from "../core/index.ts";
 import { type Files, fillFolder, publishFolder } from "../files/index.ts";
 import { agreedLabels } from "../image/index.ts";
-import { type Annotated, type Found, findAnnotated, readAnnotated } from "./annotated.ts";
+import { type Annotated, type Found, findAnnotated, readAnnotated, requireOwnNames } from "./annotated.ts";
 import { FORMATS } from "./export-formats.ts";
 import { openProbabilities } from "./export-probabilities.ts";
 import { wholeNumber } from "./options.ts";
@@ -67,6 +67,7 @@ export function exportCommand(): Command {
       requireFitting(options);
       const { format, output, force, removeIdentifiers, json } = options;
       const found = await findAnnotated(paths);
+      requireOwnNames(found);
       const probabilities = options.fractional ? await openProbabilities(options) : undefined;
       const written: string[] = [];
       const notes: string[] = [];

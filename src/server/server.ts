@@ -1,4 +1,4 @@
-/** The local server: guard and policy in front, /api behind them, the shipped models and the page's own files. */
+/** The local server: guard and policy in front, /api behind them, what proposes and the page's own files. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import fastifyStatic from "@fastify/static";
@@ -104,10 +104,9 @@ const DEFECT = answer(
 );
 
 function addFiles(server: FastifyInstance, options: ServerOptions): void {
-  const { page, models } = options;
+  const { page } = options;
   const files = { dotfiles: "deny", redirect: false, cacheControl: false, decorateReply: false } as const;
   addModels(server, options);
-  if (existsSync(models)) server.register(fastifyStatic, { ...files, root: models, prefix: "/models/", index: false });
   if (existsSync(join(page, "index.html"))) {
     server.register(fastifyStatic, { ...files, root: page, prefix: "/" });
   } else {

@@ -1,5 +1,5 @@
 /**
- * Images with masks on disk, held in memory at working size for the data workers.
+ * Images with masks, held in memory at working size for the data workers: an annotator's own, or those of a folder on disk.
  *
  *     DIR/<dataset>/images/<subject>__<slice>.png              gray
  *     DIR/<dataset>/masks/<structure>/<subject>__<slice>.png   black outside; no file where the structure is absent or not annotated
@@ -38,13 +38,27 @@ export interface AnnotatedImage extends Grid {
   readonly masks: readonly StructureMask[];
 }
 
-export interface AnnotatedImages {
-  /** Where they were read from. */
-  readonly folder: string;
+/** What the data workers are given. */
+export interface ImagePixels {
   readonly items: readonly AnnotatedImage[];
   readonly pixels: Uint8Array<SharedArrayBuffer>;
+}
+
+export interface AnnotatedImages extends ImagePixels {
+  /** An image as large as it is held: one on disk at full size, an annotator's own at working size. @throws {FileError} when it cannot be read any more */
+  original(item: Pick<AnnotatedImage, "dataset" | "name">): Promise<Gray>;
   /** Files that were left out, and why. */
   readonly refused: readonly string[];
+}
+
+/** An image that somebody has annotated, of any range. */
+export interface OwnImage {
+  readonly dataset: string;
+  /** No other image of the data set has it. */
+  readonly name: string;
+  readonly image: Gray;
+  /** [H, W] of 0 and 1; empty ones are left out. */
+  readonly masks: readonly { readonly structure: string; readonly inside: Uint8Array }[];
 }
 
 /** A folder holds nothing to train or evaluate on. */
@@ -93,16 +107,55 @@ export async function loadAnnotatedImages(
       `${folder} holds no image with a mask. It needs <dataset>/images/NAME.png and <dataset>/masks/<structure>/NAME.png.${why}`,
     );
   }
-  return { folder, ...packed(read), refused };
+  const heldBack = read.map(isHeldBack);
+  // A folder of so few subjects that chance holds all of them back is trained on without validation.
+  const isAll = read.every(({ masks }, i) => masks.length === 0 || heldBack[i]);
+  const original = ({ dataset, name }: Pick<AnnotatedImage, "dataset" | "name">) =>
+    readGray(folder, [dataset, "images", `${name}.png`]);
+  return { ...packed(read, (i) => heldBack[i] && !isAll), original, refused };
 }
 
-/** The image as its file holds it, at full size; intensities 0 to 255. */
-export function readOriginal(folder: string, { dataset, name }: Pick<AnnotatedImage, "dataset" | "name">) {
-  return readGray(folder, [dataset, "images", `${name}.png`]);
+/** Intensities of these shares of an image are its darkest and brightest: a few extreme ones must not flatten the rest. */
+const DARKEST = 0.005;
+const BRIGHTEST = 0.995;
+
+/**
+ * Images to train on, none of them held back; one is in memory at full size at a time.
+ *
+ * @throws {DataError} when nothing is inside anywhere
+ */
+export async function loadOwnImages(own: AsyncIterable<OwnImage>): Promise<AnnotatedImages> {
+  const read: Read[] = [];
+  const seen = new Map<string, Gray>();
+  for await (const { dataset, name, image, masks } of own) {
+    const grid = workingGrid(image);
+    const small = masks.map(({ structure, inside }) => ({
+      structure,
+      inside: maskAt(grid, { ...image, data: inside }),
+    }));
+    const marked = small.filter(({ inside }) => inside.includes(1));
+    if (marked.length === 0) continue;
+    const data = averaged(image, grid);
+    seen.set(`${dataset}/${name}`, { ...grid, data });
+    read.push({ ...grid, dataset, name, kind: "image", values: stretched(data), masks: marked });
+  }
+  if (read.length === 0)
+    throw new DataError("Nothing is marked inside in these images, or too little to be seen. Annotate some first.");
+  const original = async ({ dataset, name }: Pick<AnnotatedImage, "dataset" | "name">) =>
+    seen.get(`${dataset}/${name}`)!;
+  return { ...packed(read, () => false), original, refused: [] };
+}
+
+/** To 0..255 between the intensities of those shares. */
+function stretched(values: Float32Array): Uint8Array {
+  const sorted = values.toSorted();
+  const [low, high] = [DARKEST, BRIGHTEST].map((share) => sorted[Math.round(share * (sorted.length - 1))]);
+  const range = Math.max(high - low, 1e-6);
+  return Uint8Array.from(values, (value) => Math.round(255 * Math.min(1, Math.max(0, (value - low) / range))));
 }
 
 /** CRC-32 of the image at working size. */
-export function checksumOf({ pixels }: AnnotatedImages, { offset, width, height }: AnnotatedImage): number {
+export function checksumOf({ pixels }: ImagePixels, { offset, width, height }: AnnotatedImage): number {
   return crc32(pixels.subarray(offset, offset + width * height));
 }
 
@@ -172,14 +225,19 @@ function readMask(mask: Gray, image: Grid, grid: Grid, source: string): Uint8Arr
     throw new DataError(
       `${source} is ${mask.width}x${mask.height}, but its image is ${image.width}x${image.height}. Draw it on the image's own pixels.`,
     );
-  const marked = Uint8Array.from(mask.data, (value) => (value > 0 ? 255 : 0));
-  const inside = Uint8Array.from(averaged({ ...mask, data: marked }, grid), (value) => Number(value >= 127.5));
+  const inside = maskAt(grid, mask);
   if (!inside.includes(1)) throw new DataError(`${source} is empty, or too thin to be seen at ${WORKING_SIDE} pixels.`);
   return inside;
 }
 
-/** All bytes in one piece of memory, which the data workers share. */
-function packed(read: readonly Read[]): Pick<AnnotatedImages, "items" | "pixels"> {
+/** Inside where at least half of a pixel's area is. @returns [H, W] of the grid, 0 or 1 */
+function maskAt(grid: Grid, mask: Gray): Uint8Array {
+  const marked = Uint8Array.from(mask.data, (value) => (value > 0 ? 255 : 0));
+  return Uint8Array.from(averaged({ ...mask, data: marked }, grid), (value) => Number(value >= 127.5));
+}
+
+/** All bytes in one piece of memory, which the data workers share. @param isValidation  of the image of that place */
+function packed(read: readonly Read[], isValidation: (i: number) => boolean): ImagePixels {
   const total = read.reduce((sum, { values, masks }) => sum + values.length * (1 + masks.length), 0);
   const pixels = new Uint8Array(new SharedArrayBuffer(total));
   let end = 0;
@@ -188,13 +246,10 @@ function packed(read: readonly Read[]): Pick<AnnotatedImages, "items" | "pixels"
     end += bytes.length;
     return end - bytes.length;
   };
-  const heldBack = read.map(isHeldBack);
-  // A folder of so few subjects that chance holds all of them back is trained on without validation.
-  const isAll = read.every(({ masks }, i) => masks.length === 0 || heldBack[i]);
   const items = read.map(({ width, height, dataset, name, kind, values, masks }, i): AnnotatedImage => {
     const offset = keep(values);
     const placed = masks.map(({ structure, inside }) => ({ structure, offset: keep(inside) }));
-    const split = heldBack[i] && !isAll ? "validation" : "train";
+    const split = isValidation(i) ? "validation" : "train";
     return { width, height, dataset, name, subject: subjectOf(name), split, offset, kind, masks: placed };
   });
   return { items, pixels };
@@ -259,7 +314,8 @@ async function pngNames(path: string): Promise<string[]> {
     .sort();
 }
 
-interface Gray extends Grid {
+/** An image's intensities. */
+export interface Gray extends Grid {
   readonly data: ArrayLike<number>;
 }
 

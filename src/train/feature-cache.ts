@@ -28,7 +28,7 @@ import {
   project,
   projectionShapes,
 } from "../model/index.ts";
-import { type AnnotatedImage, type AnnotatedImages, checksumOf, fileName, readOriginal } from "./annotated-images.ts";
+import { type AnnotatedImage, type AnnotatedImages, checksumOf, fileName } from "./annotated-images.ts";
 import { FEATURE_SCALE, type StoredFeatures } from "./feature-store.ts";
 import { ChannelMoments, COMPONENTS, type Projection, projectionSchema, projectionWeights } from "./projection.ts";
 import { StoppedError } from "./stopped.ts";
@@ -141,7 +141,7 @@ async function projectionOf(
 }
 
 async function channelsOf(images: AnnotatedImages, item: AnnotatedImage, encoder: LazyEncoder) {
-  return encoderChannels(await readOriginal(images.folder, item), await encoder.session());
+  return encoderChannels(await images.original(item), await encoder.session());
 }
 
 async function readProjection(cache: string): Promise<Projection | null> {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Rng } from "../core/index.ts";
 import { compileTraining, type HostTensor } from "../engine/index.ts";
 import { describeGeneralLoss, type NamedTensor, PLANES } from "../model/index.ts";
-import type { AnnotatedImages } from "./annotated-images.ts";
+import type { AnnotatedImages, ImagePixels } from "./annotated-images.ts";
 import { type GeneralConfig, optimiserOf } from "./config.ts";
 import type { StoredFeatures } from "./feature-store.ts";
 import type { FoundRegions } from "./region-cache.ts";
@@ -32,7 +32,8 @@ export function generalWork(
 ): TrainingWork {
   const { batch: count, model: shape, data } = config;
   const { leaveOut: _, imagesPerDataset: __, ...shares } = data;
-  const order = { images, features, regions, tasks: { size: shape.size, ...shares }, count };
+  const pixels = { items: images.items, pixels: images.pixels };
+  const order = { images: pixels, features, regions, tasks: { size: shape.size, ...shares }, count };
   let stream: SampleStream | null = null;
   const plane = (values: Float32Array, channels: number, size = shape.size): HostTensor => ({
     data: values,
@@ -73,7 +74,7 @@ export function generalWork(
   };
 }
 
-function hashOf({ items, pixels }: AnnotatedImages): string {
+function hashOf({ items, pixels }: ImagePixels): string {
   const hash = createHash("sha256").update(pixels);
   for (const { dataset, name, split } of items) hash.update(`${dataset}/${name} ${split}\n`);
   return hash.digest("hex");

@@ -10,5 +10,6 @@ export * from "./metrics.ts";
 export * from "./model-folder.ts";
 export { batchTensors, dataSha256 } from "./paper-work.ts";
 export { loadRegions } from "./region-cache.ts";
+export { CYCLE } from "./sample-stream.ts";
 export { StoppedError } from "./stopped.ts";
 export * from "./subjects.ts";

@@ -12,14 +12,7 @@ import { type Grid, Rng, UsageError } from "../core/index.ts";
 import type { Runtime, Session } from "../engine/index.ts";
 import { atomicWrite, orAbsent, pretrainedSegmenterPaths, readLimited } from "../files/index.ts";
 import { decodeRegion, encoderChannels, REGION_CELLS, type RegionPrompt } from "../model/index.ts";
-import {
-  type AnnotatedImage,
-  type AnnotatedImages,
-  checksumOf,
-  evenly,
-  fileName,
-  readOriginal,
-} from "./annotated-images.ts";
+import { type AnnotatedImage, type AnnotatedImages, checksumOf, evenly, fileName } from "./annotated-images.ts";
 import { StoppedError } from "./stopped.ts";
 
 const PROMPTS = 32;
@@ -158,7 +151,7 @@ async function findRegions(
   item: AnnotatedImage,
   { encoder, decoder }: { readonly encoder: Session; readonly decoder: Session },
 ): Promise<Uint8Array[]> {
-  const { channels } = await encoderChannels(await readOriginal(images.folder, item), encoder);
+  const { channels } = await encoderChannels(await images.original(item), encoder);
   const rng = Rng.seeded(checksumOf(images, item));
   const kept: Uint8Array[] = [];
   for (let k = 0; k < PROMPTS; k++) {

@@ -1,14 +1,14 @@
 /** A data worker of the general model's training: makes its part of each batch of simulated annotations while the engine computes. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Rng, type RngState } from "../core/index.ts";
-import type { AnnotatedImages } from "./annotated-images.ts";
+import type { ImagePixels } from "./annotated-images.ts";
 import { FeatureStore, type StoredFeatures } from "./feature-store.ts";
 import type { FoundRegions } from "./region-cache.ts";
 import { Session } from "./session.ts";
 import { type TaskOptions, TaskSource } from "./task.ts";
 
 export interface WorkerOrder {
-  readonly images: AnnotatedImages;
+  readonly images: ImagePixels;
   readonly features: StoredFeatures | null;
   readonly regions: FoundRegions | null;
   readonly tasks: TaskOptions;

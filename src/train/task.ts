@@ -4,7 +4,7 @@
  */
 import { blurredWith, boundsOf, components, type Grid, type Rng } from "../core/index.ts";
 import { changeAppearance, drawScene, paint, pickThings, smoothLabelMap } from "../synth/index.ts";
-import type { AnnotatedImage, AnnotatedImages } from "./annotated-images.ts";
+import type { AnnotatedImage, ImagePixels } from "./annotated-images.ts";
 import type { FeatureStore } from "./feature-store.ts";
 import { type FoundRegions, regionAt } from "./region-cache.ts";
 import { drawView, readNearest, readOnImage, readValues, type View } from "./view.ts";
@@ -48,7 +48,7 @@ const TRIES = 30;
 
 /** What tasks are drawn from: one split, its masks by data set and structure. */
 export class TaskSource {
-  private readonly images: AnnotatedImages;
+  private readonly images: ImagePixels;
   private readonly features: FeatureStore | null;
   private readonly regions: FoundRegions | null;
   private readonly byDataset: readonly {
@@ -59,7 +59,7 @@ export class TaskSource {
   private readonly total: number;
 
   constructor(
-    images: AnnotatedImages,
+    images: ImagePixels,
     { features, regions }: { readonly features: FeatureStore | null; readonly regions: FoundRegions | null },
     split: AnnotatedImage["split"],
   ) {

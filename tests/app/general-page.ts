@@ -1,5 +1,5 @@
 /** The page with a general model, untrained, and a pretrained encoder of the smallest kind, on a server of the test's own. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Rng } from "../../src/core/index.ts";
@@ -38,8 +38,7 @@ export async function generalPage({
   await writeFile(image, drawnImage(160, 120));
   const { card, weights } = randomModel(1, WITH_FEATURES);
   const { name, kind, seed, steps, dataSha256, config, runtime } = card;
-  await mkdir(join(path, "models"));
-  await writeModelFolder(join(path, "models/general"), weights, {
+  await writeModelFolder(join(path, "model"), weights, {
     name,
     kind,
     seed,
@@ -60,7 +59,7 @@ export async function generalPage({
       project: { name: "project", folder: path },
       token: "the-token",
       page: join(root, "dist/app"),
-      models: join(path, "models"),
+      model: () => join(path, "model"),
       segmenter: hasEncoder ? { encoder, decoder: pretrainedSegmenterPaths()!.decoder } : null,
       onDefect(error) {
         throw error;

@@ -45,7 +45,7 @@ function painted(name: string, n: number): Painted {
   const data = new Uint8Array(ni * nj * nk);
   data[index] = 1;
   const ijk = [index % ni, Math.floor(index / ni) % nj, Math.floor(index / (ni * nj))] as const;
-  return { name, source, labels: { size: source.size, data, labels: LABELS }, index, ijk };
+  return { name, source, labels: { size: source.size, data, labels: LABELS }, changes: new Map(), index, ijk };
 }
 
 /** Folders by format; nnU-Net wants a name of its own. */

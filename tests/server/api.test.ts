@@ -429,7 +429,7 @@ describe("a dropped file", () => {
       if (name && !name.includes("\ud800"))
         expect([name, (await drop(server, name, imageBytes(GRID, i))).statusCode]).toEqual([name, 200]);
     expect(dirname(server.drops)).toBe(join(server.drops, ".."));
-    expect((await readdir(join(server.drops, ".."))).sort()).toEqual(["app", "drops", "models", "secret.txt"]);
+    expect((await readdir(join(server.drops, ".."))).sort()).toEqual(["app", "drops", "model", "secret.txt"]);
     for (const name of await readdir(server.drops)) expect(name).toMatch(/^[^.][^/\\:]*\.png$/u);
   });
 
@@ -442,7 +442,7 @@ describe("a dropped file", () => {
 });
 
 describe("files", () => {
-  test("the page, its parts and the models are served with their types", async () => {
+  test("the page, its parts and the model are served with their types", async () => {
     const { ask } = await made([]);
     const page = await ask("GET", "/");
     expect([page.statusCode, page.headers["content-type"], page.body]).toEqual([
@@ -451,16 +451,17 @@ describe("files", () => {
       "<!doctype html><title>Tendril</title>",
     ]);
     expect((await ask("GET", "/assets/main.js")).headers["content-type"]).toMatch(/javascript/);
-    expect((await ask("GET", "/models/paper/model.json")).body).toBe("{}");
+    expect((await ask("GET", "/models/model.json")).body).toBe("{}");
+    expect((await ask("GET", "/models/notes.txt")).statusCode).toBe(404);
   });
 
-  test("the page can ask which models there are, and for the pretrained segmenter where it is installed", async () => {
+  test("the page can ask whether there is a model, and for the pretrained segmenter where it is installed", async () => {
     const parts = await folder();
     const segmenter = { encoder: join(parts, "encoder.onnx"), decoder: join(parts, "sam.onnx") };
     await writeFile(segmenter.encoder, "an encoder");
     await writeFile(segmenter.decoder, "a decoder");
     const { ask } = await made([], { segmenter });
-    expect((await ask("GET", "/models/index.json")).json()).toEqual({ models: ["paper"], segmenter: true });
+    expect((await ask("GET", "/models/index.json")).json()).toEqual({ hasModel: true, segmenter: true });
     const { body, headers } = await ask("GET", "/models/pretrained/encoder.onnx");
     expect([body, headers["content-length"], headers["cross-origin-resource-policy"]]).toEqual([
       "an encoder",
@@ -468,8 +469,8 @@ describe("files", () => {
       "same-origin",
     ]);
     expect((await ask("GET", "/models/pretrained/decoder.onnx")).body).toBe("a decoder");
-    const { ask: without } = await made([], { models: "/nowhere" });
-    expect((await without("GET", "/models/index.json")).json()).toEqual({ models: [], segmenter: false });
+    const { ask: without } = await made([], { model: () => "/nowhere" });
+    expect((await without("GET", "/models/index.json")).json()).toEqual({ hasModel: false, segmenter: false });
     expect((await without("GET", "/models/pretrained/encoder.onnx")).statusCode).toBe(404);
   });
 
@@ -490,7 +491,7 @@ describe("files", () => {
       "assets%2f..%2f..%2fsecret.txt",
       "\\..\\secret.txt",
     );
-    for (const prefix of ["/", "/models/", "/models/paper/../../", "/assets/"])
+    for (const prefix of ["/", "/models/", "/models/pretrained/../../", "/assets/"])
       for (const way of ways) {
         const { statusCode, body } = await ask("GET", prefix + way);
         expect([prefix + way, statusCode >= 400, body.includes("not to be served")]).toEqual([
@@ -501,12 +502,12 @@ describe("files", () => {
       }
   });
 
-  test("without a built page or models the server says how to build, and the rest works", async () => {
+  test("without a built page or a model the server says how to build, and the rest works", async () => {
     const { image } = await folderWithImage();
-    const { ask } = await made([image], { page: "/nowhere", models: "/nowhere" });
+    const { ask } = await made([image], { page: "/nowhere", model: () => "/nowhere" });
     const page = await ask("GET", "/");
     expect([page.statusCode, page.body]).toEqual([503, "The page is not built yet. Run: npm run build\n"]);
-    expect((await ask("GET", "/models/paper/model.json")).statusCode).toBe(404);
+    expect((await ask("GET", "/models/model.json")).statusCode).toBe(404);
     expect((await ask("GET", "/api/images")).json().images.length).toBe(1);
   });
 });

@@ -84,7 +84,7 @@ test("every answer carries the policy, refused and missing ones too", async () =
     { url: "/nothing", headers: { host: HOST } },
     { url: "/api/images", headers: { host: HOST } },
     { url: "/", headers: { host: "evil.example" } },
-    { url: "/models/paper/model.json", headers: { host: HOST } },
+    { url: "/models/model.json", headers: { host: HOST } },
     { url: "/models/index.json", headers: { host: HOST } },
     { url: "/models/index.json", headers: { host: "evil.example" } },
   ];

@@ -27,8 +27,9 @@ export async function made(paths: readonly string[], more: Partial<ServerOptions
   await mkdir(join(page, "assets"), { recursive: true });
   await writeFile(join(page, "index.html"), "<!doctype html><title>Tendril</title>");
   await writeFile(join(page, "assets", "main.js"), "export {};");
-  await mkdir(join(place, "models", "paper"), { recursive: true });
-  await writeFile(join(place, "models", "paper", "model.json"), "{}");
+  await mkdir(join(place, "model"));
+  await writeFile(join(place, "model", "model.json"), "{}");
+  await writeFile(join(place, "model", "notes.txt"), "not to be served");
   await writeFile(join(place, "secret.txt"), "not to be served");
   const images = new ImageCollection();
   for (const path of paths) await images.addPath(path);
@@ -42,7 +43,7 @@ export async function made(paths: readonly string[], more: Partial<ServerOptions
     project: { name: "drops", folder: "~/drops" },
     token: TOKEN,
     page,
-    models: join(place, "models"),
+    model: () => join(place, "model"),
     segmenter: null,
     onDefect: (error) => expect.fail(`a defect: ${error}`),
     ...more,

@@ -178,10 +178,8 @@ test("without a projection the features of another are removed", async () => {
 test("names that a file system refuses are replaced, and two images never share a file", async () => {
   const names = ["a b", "a:b", "a?b", "x".repeat(230), `${"x".repeat(229)}y`];
   const items = names.map((name) => ({ ...images.items[0], name }));
-  const strange = join(place, "strange");
-  for (const { name } of items)
-    await put(join(strange, "set", "images", `${name}.png`), encodeLabels(madeScene(0).image, SIDE));
-  await load("strange-cache", {}, { ...images, folder: strange, items });
+  const original = () => images.original(images.items[0]);
+  await load("strange-cache", {}, { ...images, original, items });
   const files = (await readdir(join(place, "strange-cache"))).filter((name) => name.endsWith(".bin"));
   expect(files).toHaveLength(names.length);
   for (const name of files) expect(name).toMatch(/^[\w.-]{1,210}$/);
