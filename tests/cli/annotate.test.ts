@@ -3,8 +3,10 @@ import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { basename, join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { writeModelFolder } from "../../src/train/index.ts";
 import { buildCommands, type Finished, finished, root, type StartOptions, startNode, tendril } from "../built.ts";
 import { png } from "../image/png.ts";
+import { PLAIN, randomModel } from "../model/general-models.ts";
 import { folder, folderWithImage, imageBytes, session } from "../project/made.ts";
 
 const TAB = "0b0f7c3e-6f0c-4f0e-9a43-1f6c5b1f5a01";
@@ -81,6 +83,34 @@ test("an image is served under a token, saved beside, and Ctrl+C ends it cleanly
   });
   expect(await end("SIGINT")).toMatchObject({ code: 0, stderr: "1 image. Ctrl+C stops.\n" });
   expect((await readdir(folder)).sort()).toEqual(["labels", "scan.png", "tendril.json"]);
+});
+
+test("a project's own model proposes, unless it is damaged or another is named", async () => {
+  const { folder, image } = await folderWithImage();
+  const own = join(folder, "tendril-model");
+  const served = async (...args: string[]) => {
+    const { ask, end } = await annotate(["--port", "0", ...args, image]);
+    const { name } = await (await ask("GET", "/models/model.json")).json();
+    return [name, (await end("SIGINT")).stderr];
+  };
+  expect(await served()).toEqual(["general", "1 image. Ctrl+C stops.\n"]);
+  const { card, weights } = randomModel(1, PLAIN);
+  const { format: _, parameters: __, weightsSha256: ___, ...facts } = card;
+  await writeModelFolder(own, weights, { ...facts, name: "adapted" });
+  expect(await served()).toEqual([
+    "adapted",
+    expect.stringMatching(/^Candidates come from this project's own model, .*tendril-model\.\n1 image\./),
+  ]);
+  expect(await served("--model", "small")).toEqual(["small", "1 image. Ctrl+C stops.\n"]);
+  const file = join(own, "weights.safetensors");
+  const bytes = await readFile(file);
+  bytes[bytes.length - 4] ^= 1;
+  await writeFile(file, bytes);
+  expect(await served()).toEqual([
+    "general",
+    expect.stringMatching(/^not used .*does not match the checksum.*shipped model\.\n1 image\./),
+  ]);
+  await expectRefusal(["--model", own, image], 1, /^error tendril-model\/weights\.safetensors does not match/);
 });
 
 test("killing the server loses no action that it said was saved", async () => {

@@ -26,6 +26,7 @@ import {
   sliceOf,
   TOUCHED,
   volumeIndexOf,
+  workedSlices,
 } from "../../src/project/slice-labels.ts";
 import { statisticsCsv, talliesOf } from "../../src/project/tally.ts";
 
@@ -176,6 +177,19 @@ test("a slice is touched, filled or done by the last of the changes on it, and w
     0,
   ]);
   expect([...marksOf([fill(0, 4), brush(2), fill(0, 4)], plane)]).toEqual([0, FILLED, FILLED, FILLED, 0, 0]);
+});
+
+test("what was worked on is, in the plane with most of it, the slices that were called done and those filled between, or all that were touched", () => {
+  const planes = Object.values(PLANES);
+  const worked = (...changes: Change[]) => {
+    const found = workedSlices(changes, planes);
+    return found && [found.plane.axis, ...found.slices];
+  };
+  expect(worked(brush(1), brush(3), brush(2, 0))).toEqual([2, 1, 3]);
+  expect(worked(brush(1, 0), brush(3, 0), brush(2))).toEqual([0, 1, 3]);
+  expect(worked(done(0), done(3), fill(0, 3), brush(4))).toEqual([2, 0, 1, 2, 3]);
+  expect(worked()).toBeNull();
+  expect(worked({ kind: "import", mask: { sha256: "", label: 1 }, delta: [] })).toBeNull();
 });
 
 test("the gap to fill is the nearest that has slices between two done ones", () => {

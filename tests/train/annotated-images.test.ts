@@ -1,10 +1,10 @@
 /** A folder of images with masks: what is taken, what is left out and named, and what is refused. */
 import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { emptyMask } from "../../src/core/index.ts";
 import { encodeLabels } from "../../src/image/index.ts";
-import { loadAnnotatedImages } from "../../src/train/annotated-images.ts";
+import { loadAnnotatedImages, loadOwnImages, type OwnImage } from "../../src/train/annotated-images.ts";
 import { ALL_IMAGES, madeScene, put, SIDE, writeData } from "./made-data.ts";
 import { placeForRuns } from "./tiny.ts";
 
@@ -218,4 +218,45 @@ test("an image cut short is left out and named, wherever it is cut", async () =>
   await writeFile(path, whole);
   await appendFile(join(folder, "disks", "images", "readme.txt"), "not a PNG by its name");
   expect((await load()).refused).toEqual([]);
+});
+
+describe("an annotator's own images", () => {
+  const own = (...images: OwnImage[]) =>
+    loadOwnImages(
+      (async function* () {
+        yield* images;
+      })(),
+    );
+  const grid = { width: 400, height: 300 };
+  const disk = Uint8Array.from({ length: 120_000 }, (_, i) =>
+    Number(Math.hypot((i % 400) - 200, Math.floor(i / 400) - 150) < 60),
+  );
+
+  test("are all trained on, at working size, and stretched to 8 bits whatever their range", async () => {
+    const data = Uint16Array.from(disk, (inside, i) => 30_000 + 900 * inside + (i % 10));
+    data[0] = 65_535;
+    const masks = [
+      { structure: "disk", inside: disk },
+      { structure: "speck", inside: disk.map((_, i) => Number(i === 7)) },
+    ];
+    const names = Array.from({ length: 20 }, (_, i) => `${i}`);
+    const images = await own(...names.map((name) => ({ dataset: "own", name, image: { ...grid, data }, masks })));
+    expect(images.items.map(({ name, split }) => [name, split])).toEqual(names.map((name) => [name, "train"]));
+    const [{ width, height, offset, masks: kept }] = images.items;
+    expect([width, height]).toEqual([192, 144]);
+    // What is too small to be seen is no structure.
+    expect(kept.map(({ structure }) => structure)).toEqual(["disk"]);
+    const of = (at: number) => images.pixels.subarray(at, at + width * height);
+    const middle = 72 * 192 + 96;
+    expect([of(offset)[middle] > 250, of(offset)[0], of(offset)[192] < 10]).toEqual([true, 255, true]);
+    expect([of(kept[0].offset)[middle], of(kept[0].offset)[192]]).toEqual([1, 0]);
+    const original = await images.original(images.items[3]);
+    expect([original.width, Math.round(original.data[middle] / 100)]).toEqual([192, 309]);
+  });
+
+  test("without anything inside are refused", async () => {
+    const nothing = { dataset: "own", name: "a", image: { ...grid, data: disk }, masks: [] };
+    await expect(own(nothing)).rejects.toThrow(/Nothing is marked inside/);
+    await expect(own()).rejects.toThrow(/Annotate some first/);
+  });
 });
