@@ -38,6 +38,8 @@ const run = {
   optimiser,
   /** The trained model whose weights the run begins with, instead of random ones; `tendril train --from` writes it. */
   from: z.strictObject({ model: z.string(), weightsSha256: z.string() }).optional(),
+  /** The trained model's weights lie this far on the way from those that the run begins with to those that it ends with; 1 where it is left out. */
+  blend: z.number().gt(0).lt(1).optional(),
 };
 
 const diskData = z.strictObject({

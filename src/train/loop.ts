@@ -119,7 +119,7 @@ export async function train(config: TrainingConfig, options: RunOptions): Promis
         if (step === config.steps || step % config.checkpointEvery === 0) await save();
       }
       await atomicWrite(join(folder, "curves.svg"), await drawCurves(config.name, log.lines));
-      return await publish(config, work, trainer.state, folder, runtime.name);
+      return await publish(config, work, trainer.state, options);
     } finally {
       await trainer.close();
     }
@@ -134,8 +134,31 @@ function workOf(config: TrainingConfig, rng: Rng, options: RunOptions): Training
   return generalWork(config, rng, requireData(options), options.workers ?? 1);
 }
 
+/**
+ * Between the two, `share` of the way: what a network has learned last is nearly all there, and what it knew before is kept better than at the end
+ * of the way (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
+ */
+function blended(
+  first: ReadonlyMap<string, Float32Array>,
+  last: ReadonlyMap<string, Float32Array>,
+  share: number,
+): Map<string, Float32Array> {
+  return new Map(
+    [...last].map(([name, values]) => {
+      const before = first.get(name)!;
+      return [name, values.map((value, i) => before[i] + share * (value - before[i]))];
+    }),
+  );
+}
+
 function firstState(config: TrainingConfig, model: TrainingModel, rng: Rng, { from }: RunOptions): TrainingState {
-  if (!config.from) return initialState(model, rng.at("weights"));
+  if (!config.from) {
+    if (config.blend !== undefined)
+      throw new UsageError(
+        `${config.name} asks for a blend of weights: name the model that it begins with, with --from.`,
+      );
+    return initialState(model, rng.at("weights"));
+  }
   if (from?.card.weightsSha256 !== config.from.weightsSha256)
     throw new UsageError(`The run begins with the weights of ${config.from.model}: name its folder with --from.`);
   try {
@@ -207,11 +230,11 @@ async function publish(
   config: TrainingConfig,
   { model, dataSha256, published }: TrainingWork,
   state: TrainingState,
-  folder: string,
-  runtime: string,
+  { folder, runtime, from }: RunOptions,
 ): Promise<string> {
   const path = join(folder, "model");
-  const weights = published(splitFlat(model.parameters, state.average ?? state.parameters));
+  const trained = splitFlat(model.parameters, state.average ?? state.parameters);
+  const weights = published(config.blend === undefined ? trained : blended(from!.weights, trained, config.blend));
   await writeModelFolder(path, weights, {
     name: config.name,
     kind: config.kind,
@@ -219,7 +242,7 @@ async function publish(
     steps: config.steps,
     dataSha256,
     config,
-    runtime,
+    runtime: runtime.name,
   }).catch((error: unknown) => {
     // A run that is resumed after its end has nothing left to do.
     if (!(error instanceof FileError && error.code === "EEXIST")) throw error;

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join, parse } from "node:path";
 import { expect, test } from "vitest";
+import { ImageWork } from "../../src/project/index.ts";
 import { loadAnnotatedImages, writeModelFolder } from "../../src/train/index.ts";
 import { finished, root, startNode, tendril } from "../built.ts";
 import { canaries, contentOf } from "../image/canaries.ts";
@@ -51,6 +52,21 @@ test("a run on a user's files keeps and prints none of their texts", async () =>
   const args = ["train", join(out, "config.json"), "--data", data, "--threads", "1"];
   const { code, stdout, stderr } = await tendril([...args, "-o", join(out, "run"), "--json"]);
   expect([code, stderr.includes("left out")]).toEqual([0, true]);
+  expect(found([...contentOf(out), ...bytesOf(stdout, stderr)], texts)).toEqual([]);
+});
+
+test("a model that is adapted to a user's files keeps and prints none of their texts", async () => {
+  const [place, model, out] = [await folder(), await madeModel(), await folder()];
+  for (const [name, bytes] of Object.entries(FILES)) {
+    writeFileSync(join(place, name), bytes);
+    const work = await ImageWork.open(join(place, name));
+    const stroke = { points: [[0, 0]], width: 1 };
+    await work.append(0, [{ kind: "brush", mark: "inside", stroke, delta: [0, 4, 0, 7], at: 1 }]);
+    await work.close();
+  }
+  const args = ["adapt", place, "--from", model, "--steps", "24", "--threads", "1", "-o", join(out, "own"), "--json"];
+  const { code, stdout, stderr } = await tendril(args);
+  expect([code, JSON.parse(stdout).images], stderr).toEqual([0, Object.keys(FILES).length]);
   expect(found([...contentOf(out), ...bytesOf(stdout, stderr)], texts)).toEqual([]);
 });
 

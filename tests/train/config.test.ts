@@ -1,4 +1,5 @@
 /** Wrong configurations and wrong uses of `tendril train`: one clear sentence each, before anything is written. */
+import { readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -32,6 +33,8 @@ function refusal(text: string): string {
 test("the shipped configuration and the tests' own are accepted as they stand", async () => {
   const paper = await readFile("configs/paper.json", "utf8");
   expect(parseConfig(paper, "paper.json")).toEqual(JSON.parse(paper));
+  for (const name of ["disks.json", "general.json", "adapt.json"])
+    expect(() => parseConfig(readFileSync(`configs/${name}`, "utf8"), name)).not.toThrow();
   expect(parseConfig(JSON.stringify(TINY), "tiny.json")).toEqual(TINY);
 });
 

@@ -113,6 +113,33 @@ test("a run with --from begins with a trained model's weights, and its card says
   expect(without.stderr).toMatch(/configuration/);
 }, 300_000);
 
+test("with a blend the model lies between the weights that the run begins with and those that it ends with", async () => {
+  const first = join(place, "straight", "model");
+  const runs = await Promise.all(
+    [{}, { blend: 0.25 }].map(async (more, i) => {
+      const [config, folder] = [join(place, `blend${i}.json`), join(place, `blend${i}`)];
+      await writeFile(config, JSON.stringify({ ...TINY_GENERAL, seed: 8, ...more }));
+      const args = ["train", config, "--data", data, "-o", folder, "--threads", "1"];
+      const { code, stderr } = await tendril([...args, "--from", first]);
+      expect(code, stderr).toBe(0);
+      if (i === 1) {
+        const without = await tendril([...args.slice(0, 5), join(place, "never"), "--threads", "1"]);
+        expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/asks for a blend.*--from/)]);
+      }
+      return readModelFolder(join(folder, "model"));
+    }),
+  );
+  const [before, [whole, blended]] = [await readModelFolder(first), runs];
+  let moved = 0;
+  for (const [name, values] of blended.weights)
+    for (const [i, value] of values.entries()) {
+      const [from, to] = [before.weights.get(name)![i], whole.weights.get(name)![i]];
+      moved = Math.max(moved, Math.abs(to - from));
+      expect(value, name).toBeCloseTo(from + 0.25 * (to - from), 6);
+    }
+  expect(moved).toBeGreaterThan(0.01);
+}, 300_000);
+
 test("a model of another shape is refused as a beginning", async () => {
   const folder = join(place, "other-shape");
   const { code, stderr } = await tendril(train(folder, "--from", "disks"));
