@@ -23,7 +23,7 @@ import { type Found, findAnnotated, readAnnotated } from "./annotated.ts";
 import { ADAPTED_FOLDER, readModel } from "./model.ts";
 import { STOPPED_BY, wholeNumber } from "./options.ts";
 import { ownImagesOf } from "./own-images.ts";
-import { progressBar, withBar } from "./training-progress.ts";
+import { withBar } from "./training-progress.ts";
 
 const CONFIG = "adapt.json";
 const CONFIG_LIMIT = 2 ** 20;
@@ -164,22 +164,18 @@ async function run(
       cache: join(place, "features"),
     }),
   );
-  const progress = progressBar(config);
-  try {
-    return await train(config, {
+  return withBar("training", (onProgress) =>
+    train(config, {
       ...{ data: { images, ...features, regions: null }, from, runtime },
       folder: join(place, "run"),
       resume: false,
-      onStart: progress.start,
-      onStep(metrics, waited) {
-        progress.update(metrics, waited);
+      onStep({ step }) {
+        onProgress(step, config.steps);
         // To whoever has started this as a child process: the server does.
-        process.send?.({ done: metrics.step, total: config.steps } satisfies AdaptProgress);
+        process.send?.({ done: step, total: config.steps } satisfies AdaptProgress);
       },
-    });
-  } finally {
-    progress.stop();
-  }
+    }),
+  );
 }
 
 /** In the place of an older one, its card last: until then the folder holds the older model or is refused. */

@@ -7,7 +7,7 @@ export async function withBar<T>(
   what: string,
   work: (onProgress: (done: number, total: number) => void) => Promise<T>,
 ): Promise<T> {
-  const bar = new Bar({ ...BAR, format: `${what} {bar} {value}/{total}`, barsize: BAR_COLUMNS });
+  const bar = new Bar({ ...BAR, format: `${what} {bar} {value}/{total}  {eta_formatted} left`, barsize: BAR_COLUMNS });
   try {
     return await work((done, total) => {
       if (!bar.isActive) bar.start(total, done);
