@@ -1,6 +1,7 @@
 /** `tendril adapt` as a process of its own, for the server: training in the server's own would hold up its answers. */
 import { type ChildProcess, fork } from "node:child_process";
 import { dirname, join, sep } from "node:path";
+import { finished } from "node:stream/promises";
 import { z } from "zod";
 import { TendrilError } from "../core/index.ts";
 import { packageFolder } from "../files/index.ts";
@@ -64,10 +65,12 @@ async function succeeded(child: ChildProcess, paths: readonly string[]): Promise
   child.stderr?.on("data", (data) => {
     said = `${said}${data}`.slice(-SAID);
   });
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, failed) => {
+  // Not "close", which does not come for a child that this side has let go.
+  const ended = new Promise<[number | null, NodeJS.Signals | null]>((done, failed) => {
     child.once("error", failed);
-    child.once("close", (...how) => done(how));
+    child.once("exit", (...how) => done(how));
   });
+  const [[code, signal]] = await Promise.all([ended, child.stderr && finished(child.stderr)]);
   if (code === 0) return;
   // Ctrl+C reaches this process and that one.
   const isStopped = Object.values<number | null>(STOPPED_BY).includes(code);

@@ -184,8 +184,9 @@ async function run(
       onStart: progress.start,
       onStep(metrics, waited) {
         progress.update(metrics, waited);
-        // To whoever has started this as a child process: the server does.
-        process.send?.({ done: metrics.step, total: config.steps } satisfies AdaptProgress);
+        // To whoever has started this as a child process: the server does. That it is gone is told by its event.
+        const told: AdaptProgress = { done: metrics.step, total: config.steps };
+        process.send?.(told, undefined, undefined, () => undefined);
       },
     });
   } finally {
