@@ -62,7 +62,12 @@ export function createAdaptWork({ api, list, openImage, revision, settled, ...po
     if (!now) return { kind: "none" };
     if (now.state === "running") {
       const { done, total, secondsLeft, images } = now;
-      return { kind: "running", images, share: total > 0 ? done / total : null, left: leftWords(secondsLeft) };
+      return {
+        kind: "running",
+        images,
+        share: total > 0 ? done / total : null,
+        left: total > 0 ? leftWords(secondsLeft) : "preparing",
+      };
     }
     const images = annotated();
     if (images === 0) return { kind: "none" };

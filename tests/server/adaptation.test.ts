@@ -6,7 +6,7 @@ import { UsageError } from "../../src/core/index.ts";
 import { ImageWork } from "../../src/project/index.ts";
 import type { Train } from "../../src/server/index.ts";
 import { folder, folderWithImage, GRID, imageBytes, session } from "../project/made.ts";
-import { made, TAB } from "./made.ts";
+import { asOurPage, made, TAB } from "./made.ts";
 
 /** Training whose end is the test's to say. */
 class Training {
@@ -81,6 +81,24 @@ test("it is told how many images are annotated, then how far it is, then that th
   training.succeed();
   expect(await until("done")).toEqual({ ...IDLE, state: "done", hasOwn: true, isAdapted: true });
   expect(await card()).toBe("the project's own");
+});
+
+test("none but our own page, with the token, starts, stops, chooses or hears of it", async () => {
+  const { server, training, report } = await annotated({ hasOwn: true });
+  for (const [method, url, body] of [
+    ["GET", "/api/adaptation"],
+    ["POST", "/api/adaptation"],
+    ["DELETE", "/api/adaptation"],
+    ["POST", "/api/adaptation/model", { own: false }],
+  ] as const) {
+    const ours = asOurPage(method, url, body);
+    const without = { ...ours.headers, "x-tendril-token": "" };
+    const foreign = { ...ours.headers, origin: "http://evil.example" };
+    expect((await server.inject({ ...ours, headers: without })).statusCode).toBe(401);
+    expect((await server.inject({ ...ours, headers: foreign })).statusCode).toBe(403);
+  }
+  expect(training.paths).toEqual([]);
+  expect(await report()).toMatchObject({ state: "none", isAdapted: true });
 });
 
 test("a second one is refused while one runs, and the first goes on", async () => {
