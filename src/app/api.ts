@@ -54,13 +54,31 @@ const labelsReply = z.object({ labels: labelList });
 const saved = z.object({ saved: z.number() });
 const exported = z.object({ path: z.string(), inside: z.number() });
 const uploaded = z.object({ id: z.string() });
+const adaptation = z.object({
+  state: z.enum(["none", "running", "done", "failed", "stopped"]),
+  /** Training steps; both 0 while the images are still read. */
+  done: z.number(),
+  total: z.number(),
+  secondsLeft: z.number().nullable(),
+  /** Annotated ones: those that it is adapted to, else how many there are. */
+  images: z.number(),
+  /** Whether the project has a model of its own, and whether that one proposes. */
+  hasOwn: z.boolean(),
+  isAdapted: z.boolean(),
+  /** Whether a model was named at the start, which then always proposes. */
+  isNamed: z.boolean(),
+  message: z.string().optional(),
+});
 const refusal = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 export type ImageList = z.infer<typeof imageList>;
+export type Adaptation = z.infer<typeof adaptation>;
 export type Session = Omit<z.infer<typeof sessionReply>, "actions"> & { readonly actions: readonly Action[] };
 
 /** A request without an answer for so long counts as lost, milliseconds; a dead server refuses at once. */
 const PATIENCE = 20_000;
+
+const ADAPTATION = "/api/adaptation";
 
 export class Api {
   /** Of this start of the server; a new start has a new one. */
@@ -122,6 +140,25 @@ export class Api {
 
   async mask(id: string): Promise<Blob> {
     return (await this.request("GET", `${pathOf(id)}/mask`)).blob();
+  }
+
+  /** How far adapting the model to the images is, and whose model proposes. */
+  adaptation(): Promise<Adaptation> {
+    return this.json("GET", ADAPTATION, adaptation);
+  }
+
+  startAdapting(): Promise<Adaptation> {
+    return this.json("POST", ADAPTATION, adaptation);
+  }
+
+  /** Answered once it has ended. */
+  stopAdapting(): Promise<Adaptation> {
+    return this.json("DELETE", ADAPTATION, adaptation);
+  }
+
+  /** Until the server ends. @param isOwn  whether the project's own model proposes, or the shipped one */
+  useOwnModel(isOwn: boolean): Promise<Adaptation> {
+    return this.json("POST", `${ADAPTATION}/model`, adaptation, { own: isOwn });
   }
 
   async upload(file: File): Promise<string> {

@@ -49,8 +49,17 @@ export class Asker {
   }
 
   /** The model that proposes. @throws {WorkerError} when there is none */
-  async load(): Promise<ModelFacts> {
-    const answer = await this.order({ kind: "load", ticket: ++this.ticket }, []);
+  load(): Promise<ModelFacts> {
+    return this.model("load");
+  }
+
+  /** The same where the server has another one now; questions from here on are for that one. */
+  reload(): Promise<ModelFacts> {
+    return this.model("reload");
+  }
+
+  private async model(kind: "load" | "reload"): Promise<ModelFacts> {
+    const answer = await this.order({ kind, ticket: ++this.ticket }, []);
     if (answer.kind !== "loaded") throw OTHER_ANSWER;
     return answer.model;
   }

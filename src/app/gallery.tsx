@@ -4,6 +4,7 @@
  */
 import { createEffect, createMemo, createSignal, For, Match, onCleanup, onMount, Show, Switch } from "solid-js";
 import type { Grid } from "../core/index.ts";
+import { AdaptationLine } from "./adaptation-line.tsx";
 import type { Offer } from "./asker.ts";
 import { LabelList } from "./label-list.tsx";
 import { LearningLine } from "./learning-line.tsx";
@@ -98,6 +99,9 @@ export function Gallery({ store }: { readonly store: Store }) {
         <Show when={store.openImage() && store.takesStep() && !store.isReadOnly()}>
           <StepDial store={store} />
           <LearningLine store={store} />
+        </Show>
+        <Show when={store.openImage()}>
+          <AdaptationLine store={store} />
         </Show>
       </div>
     </section>

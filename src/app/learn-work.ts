@@ -35,11 +35,11 @@ export function createLearnWork({ asker, learner, settings, openImage, sheet, is
   const [model, setModel] = createSignal<ModelFacts | null>(null);
   const [learning, setLearning] = createSignal<LearningState>({ kind: "none" });
 
-  /** The model is known, at the start or, when that failed, with the first candidates. */
+  /** The model is known: at the start or, when that failed, with the first candidates; or another one proposes now. */
   function know(facts: ModelFacts): void {
-    const isNew = model() === null;
+    const couldLearn = model()?.canLearn;
     setModel(facts);
-    if (isNew) void learn();
+    if (facts.canLearn !== couldLearn) void learn();
   }
 
   /** Learns the sheet that is worked on; the proposals on it after that use what was learned. */

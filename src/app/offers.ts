@@ -155,6 +155,10 @@ export function createOffers({ asker, settings, openImage, sheet, isReadOnly, ta
   return {
     seed,
     present,
+    /** Another model proposes: whoever looks at what the last one did, or did not, wants to see what this one does. */
+    renew() {
+      if (offerState().kind !== "none" && offer()?.carriedFrom === undefined) void ask();
+    },
     /** Another image or slice is worked on. */
     beginAnew() {
       round = 0;

@@ -32,6 +32,8 @@ export interface OpenPorts {
   setLook(look: Look): void;
   /** What changes of the label that is worked on name. */
   label(): number;
+  /** The list of images is there, or another one. */
+  listed(): void;
   /** Lets go of what was going on for the image that was open. */
   leave(): void;
   /** Sends what is waiting of it. */
@@ -47,7 +49,7 @@ export interface OpenPorts {
 }
 
 export function createOpenWork({ api, reader, settings, page, setPage, setLook, label, ...ports }: OpenPorts) {
-  const { leave, closeSaving, arrive, beginWork, redraw, announce, message, setMessage } = ports;
+  const { listed, leave, closeSaving, arrive, beginWork, redraw, announce, message, setMessage } = ports;
   const [list, setList] = createSignal<ImageList>({ project: "", folder: "", images: [], refused: [] });
   const [current, setCurrent] = createSignal<string | null>(null);
   let opening = 0;
@@ -66,6 +68,7 @@ export function createOpenWork({ api, reader, settings, page, setPage, setLook, 
 
   async function refreshList(): Promise<void> {
     setList(await api.images());
+    listed();
   }
 
   /** Before what was noticed about the image that is open. */

@@ -27,13 +27,12 @@ self.onmessage = async ({ data: order }: MessageEvent<Order>) => {
       features = null;
     } else if (order.kind === "features") {
       features = order.features;
-      // Whoever asks for candidates next is told of a failure.
-      if (features)
-        load()
-          .then(({ proposer }) => proposer.prepareForFeatures())
-          .catch(() => undefined);
-    } else if (order.kind === "load") answer({ kind: "loaded", ticket: order.ticket, model: (await load()).facts });
-    else await propose(order);
+      prepareForFeatures();
+    } else if (order.kind === "propose") await propose(order);
+    else {
+      if (order.kind === "reload") forget();
+      answer({ kind: "loaded", ticket: order.ticket, model: (await load()).facts });
+    }
   } catch (error) {
     const known = error instanceof TendrilError;
     const message = error instanceof Error ? error.message : String(error);
@@ -59,6 +58,21 @@ async function propose(order: Extract<Order, { kind: "propose" }>): Promise<void
   const candidates = proposed.map((candidate) => ({ ...candidate, change: changeOfInside(annotation, candidate) }));
   const buffers = candidates.flatMap(({ partial }) => [partial.partialness.buffer, partial.segmentation.buffer]);
   answer({ kind: "proposed", ticket, model: facts, features: used !== null, candidates }, buffers);
+}
+
+/** Whoever asks for candidates next is told of a failure. */
+function prepareForFeatures(): void {
+  if (features)
+    load()
+      .then(({ proposer }) => proposer.prepareForFeatures())
+      .catch(() => undefined);
+}
+
+/** The model is let go; what was asked of it before is still answered by it. */
+function forget(): void {
+  loaded?.then(({ proposer }) => proposer.close()).catch(() => undefined);
+  loaded = null;
+  prepareForFeatures();
 }
 
 function load(): Promise<Loaded> {

@@ -6,6 +6,7 @@
  * `offers.ts`; this one puts them together.
  */
 import { createSignal } from "solid-js";
+import { createAdaptWork } from "./adapt-work.ts";
 import type { Api } from "./api.ts";
 import type { Asker } from "./asker.ts";
 import { createChangeWork } from "./change-work.ts";
@@ -98,8 +99,10 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
 
   const images = createOpenWork({
     ...{ api, reader, settings, page, setPage, setLook, label, redraw, announce, message, setMessage },
+    listed: () => void adapting.look(),
     leave() {
       closeOffer();
+      adapting.leave();
       learning.forget();
     },
     closeSaving: saving.close,
@@ -110,6 +113,15 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     beginWork(opened, session, kept) {
       saving.begin(opened, session, kept);
       void learning.learn();
+    },
+  });
+
+  const adapting = createAdaptWork({
+    ...{ ...shared, api, revision, list: images.list, settled: saving.settled },
+    changeModel() {
+      // Whoever asks for candidates is told of a model that cannot be loaded.
+      asker.reload().then(know, () => undefined);
+      offers.renew();
     },
   });
 
@@ -157,6 +169,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
     ...masks,
     ...drops,
     ...exporting,
+    ...adapting.actions,
     start,
     /** @param at  screen point that stays where it is */
     zoom(factor: number, at: Point) {
@@ -172,6 +185,7 @@ export function createStore(api: Api, reader: Reader, asker: Asker, learner: Lea
       api.token = token;
       if (saving.isWriting()) saving.actions.retry();
       else void start();
+      void adapting.look();
     },
   };
 }

@@ -10,6 +10,8 @@ import type { Level } from "./pyramid.ts";
 export type Order =
   /** Which model there is; loads it. */
   | { readonly kind: "load"; readonly ticket: number }
+  /** The server has another model now: lets go of the one that is loaded, and loads that one. Answered as "load" is. */
+  | { readonly kind: "reload"; readonly ticket: number }
   /** The image, or slice of a volume, that proposals are for. Has no answer. */
   | { readonly kind: "image"; readonly ticket: number; readonly image: Image }
   /** Features of that image for the proposals to come, or none. Has no answer. */

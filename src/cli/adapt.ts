@@ -29,6 +29,9 @@ const CONFIG = "adapt.json";
 const CONFIG_LIMIT = 2 ** 20;
 const MODEL_LIMIT = 512 * 2 ** 20;
 
+/** The process that has forked this one has let it go, or is gone itself, however it ended; the exit code. */
+const WITHOUT_PARENT = { disconnect: 1 } as const;
+
 /** What this command tells the process that has forked it. */
 export interface AdaptProgress {
   /** Steps. */
@@ -75,19 +78,24 @@ function stepCount(text: string): number {
 }
 
 async function adapt(paths: readonly string[], options: Options): Promise<void> {
+  const place = await mkdtemp(join(tmpdir(), "tendril-adapt-"));
+  const stopListening = removeWhenStopped(place);
+  try {
+    await adaptIn(place, paths, options);
+  } finally {
+    await rm(place, { recursive: true, force: true });
+    stopListening();
+  }
+}
+
+/** @param place  for what is needed on the way */
+async function adaptIn(place: string, paths: readonly string[], options: Options): Promise<void> {
   const from = await readModel(options.from);
   const config = await configFor(from, options);
   const found = await findAnnotated(paths);
   const output = options.output ?? join(await projectOf(found), ADAPTED_FOLDER);
   const images = await withBar("images", (onProgress) => loadOwnImages(ownImages(found, onProgress)));
-  const place = await mkdtemp(join(tmpdir(), "tendril-adapt-"));
-  const stopListening = removeWhenStopped(place);
-  try {
-    await publish(await run(config, from, images, place, options), output);
-  } finally {
-    await rm(place, { recursive: true, force: true });
-    stopListening();
-  }
+  await publish(await run(config, from, images, place, options), output);
   const structures = [...new Set(images.items.flatMap(({ masks }) => masks.map(({ structure }) => structure)))];
   if (options.json) console.log(JSON.stringify({ model: output, images: images.items.length, structures }));
   else console.log(output);
@@ -96,17 +104,20 @@ async function adapt(paths: readonly string[], options: Options): Promise<void> 
 
 /** Ends the process at once: nothing has been changed, and there is nothing to go on with. @returns what undoes it */
 function removeWhenStopped(place: string): () => void {
-  const listeners = Object.entries(STOPPED_BY).map(([signal, exitCode]) => {
-    const listener = () => {
-      rmSync(place, { recursive: true, force: true });
-      console.error("Stopped. The project's model is as it was.");
-      process.exit(exitCode);
-    };
-    process.once(signal, listener);
-    return [signal, listener] as const;
+  const stopWith = (exitCode: number) => () => {
+    rmSync(place, { recursive: true, force: true });
+    console.error("Stopped. The project's model is as it was.");
+    process.exit(exitCode);
+  };
+  const listeners = Object.entries({ ...STOPPED_BY, ...WITHOUT_PARENT }).map(([event, exitCode]) => {
+    const listener = stopWith(exitCode);
+    process.once(event, listener);
+    return [event, listener] as const;
   });
+  // It may be gone before anybody listens.
+  if (process.send && !process.connected) stopWith(WITHOUT_PARENT.disconnect)();
   return () => {
-    for (const [signal, listener] of listeners) process.off(signal, listener);
+    for (const [event, listener] of listeners) process.off(event, listener);
   };
 }
 
@@ -171,8 +182,13 @@ async function run(
       resume: false,
       onStep({ step }) {
         onProgress(step, config.steps);
-        // To whoever has started this as a child process: the server does.
-        process.send?.({ done: step, total: config.steps } satisfies AdaptProgress);
+        // To whoever has started this as a child process: the server does. That it is gone is told by its event.
+        process.send?.(
+          { done: step, total: config.steps } satisfies AdaptProgress,
+          undefined,
+          undefined,
+          () => undefined,
+        );
       },
     }),
   );

@@ -8,7 +8,10 @@ import { Command } from "commander";
 import open from "open";
 import { TendrilError } from "../core/index.ts";
 import { FileError, onFile, packageFolder, pretrainedSegmenterPaths } from "../files/index.ts";
+import { PROJECT_FILE } from "../project/index.ts";
 import {
+  Adaptation,
+  type AdaptationOptions,
   Desk,
   DropFolder,
   ImageCollection,
@@ -19,6 +22,7 @@ import {
   startServer,
 } from "../server/index.ts";
 import { readModelFolder, shippedModelFolder } from "../train/index.ts";
+import { adaptProcess } from "./adapt-process.ts";
 import { colours } from "./colours.ts";
 import { ADAPTED_FOLDER, modelFolder } from "./model.ts";
 import { wholeNumber } from "./options.ts";
@@ -64,18 +68,20 @@ export function annotateCommand(): Command {
 async function annotate(paths: readonly string[], options: Options): Promise<void> {
   const projectFolder = resolve(options.project ?? (await folderOf(paths[0])));
   await requireNoFile(projectFolder);
-  const model = await chooseModel(options.model, projectFolder);
+  const models = await findModels(options.model, projectFolder);
   const images = await findImages(paths, projectFolder);
+  const desk = new Desk();
+  const train = adaptProcess(models.models.own);
+  const adaptation = new Adaptation({ images, desk, train, ...models, onDefect });
   const server = await start(options, {
-    images,
-    desk: new Desk(),
+    ...{ images, desk, adaptation },
     drops: new DropFolder(projectFolder),
     project: { name: basename(projectFolder), folder: withTilde(projectFolder) },
     token: randomBytes(TOKEN_BYTES).toString("base64url"),
     page: join(packageFolder(), "dist", "app"),
-    model: () => model,
+    model: () => adaptation.model(),
     segmenter: pretrainedSegmenterPaths(),
-    onDefect: (error) => console.error(error, "\nThis is a defect in Tendril; please report it with the lines above."),
+    onDefect,
   });
   // Results go to standard output: the address alone, for a person or a program to open.
   console.log(server.address);
@@ -89,31 +95,44 @@ async function annotate(paths: readonly string[], options: Options): Promise<voi
   await server.close();
 }
 
+function onDefect(error: unknown): void {
+  console.error(error, "\nThis is a defect in Tendril; please report it with the lines above.");
+}
+
 /**
- * The folder of the model that proposes: the one that was named, or the project's own, beside its `tendril.json`, or the shipped one.
+ * The models that may propose: the one that was named, the project's own, and the shipped one.
  *
  * @throws {TendrilError} when one was named that cannot be read
  */
-async function chooseModel(name: string | undefined, projectFolder: string): Promise<string> {
+async function findModels(
+  name: string | undefined,
+  projectFolder: string,
+): Promise<Pick<AdaptationOptions, "models" | "hasOwn">> {
+  const own = ownModelFolder(projectFolder);
+  const models = { named: null, shipped: shippedModelFolder(), own };
   if (name !== undefined) {
     const named = resolve(modelFolder(name));
     await readModelFolder(named);
-    return named;
+    return { models: { ...models, named }, hasOwn: false };
   }
-  // An image goes by the project file of its own folder, or of the one above.
-  const own = [projectFolder, dirname(projectFolder)]
-    .map((folder) => join(folder, ADAPTED_FOLDER))
-    .find((folder) => existsSync(folder));
-  if (own === undefined) return shippedModelFolder();
+  if (!existsSync(own)) return { models, hasOwn: false };
   try {
     await readModelFolder(own);
     console.error(`Candidates come from this project's own model, ${withTilde(own)}.`);
-    return own;
+    return { models, hasOwn: true };
   } catch (cause) {
     if (!(cause instanceof TendrilError)) throw cause;
     console.error(`${colours.yellow("not used")} ${cause.message} Candidates come from the shipped model.`);
-    return shippedModelFolder();
+    return { models, hasOwn: false };
   }
+}
+
+/** Where the project's own model is, or would be kept. */
+function ownModelFolder(projectFolder: string): string {
+  // An image goes by the project file of its own folder, or of the one above.
+  const folders = [projectFolder, dirname(projectFolder)];
+  const holding = (name: string) => folders.find((folder) => existsSync(join(folder, name)));
+  return join(holding(ADAPTED_FOLDER) ?? holding(PROJECT_FILE) ?? projectFolder, ADAPTED_FOLDER);
 }
 
 /** @throws {NoImageError} when paths were given and none of them can be opened */

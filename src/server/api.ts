@@ -5,7 +5,8 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { onFile } from "../files/index.ts";
-import { countActions, IMAGE_FILE_LIMIT, type ImageFiles, shownLabels, toText } from "../project/index.ts";
+import { IMAGE_FILE_LIMIT, type ImageFiles, shownLabels, toText } from "../project/index.ts";
+import type { Adaptation, AdaptationReport } from "./adaptation.ts";
 import type { ImageCollection, OpenImage } from "./collection.ts";
 import type { Desk } from "./desk.ts";
 import { RequestError } from "./errors.ts";
@@ -33,6 +34,7 @@ const labelChange = z.strictObject({
   color: z.string().regex(/^#[0-9a-f]{6}$/i),
 });
 const labelValue = z.object({ value: z.coerce.number().int().positive() });
+const modelChoice = z.strictObject({ own: z.boolean() });
 const byId = z.object({ id: z.string() });
 const upload = z.strictObject({ name: z.string().min(1).max(NAME_LIMIT) });
 
@@ -40,19 +42,20 @@ export interface ApiOptions {
   readonly images: ImageCollection;
   readonly desk: Desk;
   readonly drops: DropFolder;
+  readonly adaptation: Adaptation;
   /** What the page shows: the project folder's name, and where dropped files are kept. */
   readonly project: { readonly name: string; readonly folder: string };
 }
 
-export function addApi(api: FastifyInstance, { images, desk, drops, project }: ApiOptions): void {
+export function addApi(api: FastifyInstance, { images, desk, drops, adaptation, project }: ApiOptions): void {
   const imageOf = (params: unknown): OpenImage => images.get(parse(byId, params).id);
 
   api.get("/images", async () => {
     const listed = [];
     // One after another: a folder of 10,000 would otherwise open as many journals at once.
     for (const image of images.list()) {
-      const { id, name, files } = image;
-      listed.push({ id, name, actions: (await desk.actionsOf(image)) ?? (await countActions(files)) });
+      const { id, name } = image;
+      listed.push({ id, name, actions: await desk.actionsOf(image) });
     }
     return { project: project.name, folder: project.folder, images: listed, refused: images.refused };
   });
@@ -111,6 +114,23 @@ export function addApi(api: FastifyInstance, { images, desk, drops, project }: A
       .type(typeOf(path))
       .header("content-disposition", `attachment; filename*=UTF-8''${name}`)
       .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  });
+
+  api.get("/adaptation", async (): Promise<AdaptationReport> => adaptation.report());
+
+  api.post("/adaptation", async () => {
+    await adaptation.start();
+    return adaptation.report();
+  });
+
+  api.delete("/adaptation", async () => {
+    await adaptation.stop();
+    return adaptation.report();
+  });
+
+  api.post("/adaptation/model", async ({ body }) => {
+    adaptation.useOwn(parse(modelChoice, body).own);
+    return adaptation.report();
   });
 
   api.register(async (uploads) => {

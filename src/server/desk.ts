@@ -1,5 +1,5 @@
 /** Who works on which image: the first tab that opens one writes, others look on until it has been silent for a while. */
-import { ImageWork, type LabelChange, type ListedLabel } from "../project/index.ts";
+import { countActions, ImageWork, type LabelChange, type ListedLabel } from "../project/index.ts";
 import type { OpenImage } from "./collection.ts";
 import { RequestError } from "./errors.ts";
 
@@ -68,10 +68,10 @@ export class Desk {
     });
   }
 
-  /** How many actions an open image has; undefined when it is not open. */
-  async actionsOf({ id }: OpenImage): Promise<number | undefined> {
+  /** How many actions an image has on disk; one that nobody works on is not opened for it. */
+  async actionsOf({ id, files }: OpenImage): Promise<number> {
     const work = await this.places.get(id)?.work?.catch(() => undefined);
-    return work?.journal.actions.length;
+    return work?.journal.actions.length ?? (await countActions(files));
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** The local server. Node only. */
+export * from "./adaptation.ts";
 export * from "./collection.ts";
 export * from "./desk.ts";
 export * from "./errors.ts";

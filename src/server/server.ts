@@ -29,7 +29,7 @@ export interface RunningServer {
   /** To open in the browser: with the token in the fragment, which browsers never send. */
   readonly address: string;
   readonly port: number;
-  /** Ends open connections and waits for what is being written. */
+  /** Ends open connections and an adaptation that runs, and waits for what is being written. */
   close(): Promise<void>;
 }
 
@@ -52,6 +52,7 @@ export async function startServer(options: ServerOptions, port: number): Promise
     port: own,
     async close() {
       await server.close();
+      await options.adaptation.stop();
       await options.desk.close();
     },
   };

@@ -5,8 +5,8 @@ import { onTestFinished } from "vitest";
 import { Rng } from "../../src/core/index.ts";
 import { avgPool2, compileInference, conv2d, type Graph } from "../../src/engine/index.ts";
 import { pretrainedSegmenterPaths } from "../../src/files/index.ts";
-import { Desk, DropFolder, ImageCollection, startServer } from "../../src/server/index.ts";
-import { writeModelFolder } from "../../src/train/index.ts";
+import { Adaptation, Desk, DropFolder, ImageCollection, startServer, type Train } from "../../src/server/index.ts";
+import { readModelFolder, writeModelFolder } from "../../src/train/index.ts";
 import { root } from "../built.ts";
 import { randomModel, WITH_FEATURES } from "../model/general-models.ts";
 import { drawnImage, folder } from "./annotator.ts";
@@ -27,46 +27,57 @@ function smallEncoder(): Uint8Array {
   });
 }
 
-/** @returns the page's address, and the image it shows */
-export async function generalPage({
-  hasEncoder,
-}: {
-  hasEncoder: boolean;
-}): Promise<{ address: string; image: string }> {
+export interface GeneralPage {
+  readonly hasEncoder: boolean;
+  /** What adapting does before there is a model of the project's own; without it, none is to be started. */
+  readonly adapt?: Train;
+}
+
+/** @returns the page's address, the image it shows, and the names of its models as a journal has them */
+export async function generalPage({ hasEncoder, adapt }: GeneralPage) {
   const path = await folder();
   const image = join(path, "scan.png");
   await writeFile(image, drawnImage(160, 120));
-  const { card, weights } = randomModel(1, WITH_FEATURES);
-  const { name, kind, seed, steps, dataSha256, config, runtime } = card;
-  await writeModelFolder(join(path, "model"), weights, {
-    name,
-    kind,
-    seed,
-    steps,
-    dataSha256,
-    config,
-    runtime,
-  });
+  const models = { named: null, shipped: join(path, "model"), own: join(path, "tendril-model") };
+  const shipped = await writeRandomModel(models.shipped, 1);
   const encoder = join(path, "encoder.onnx");
   if (hasEncoder) await writeFile(encoder, smallEncoder());
   const images = new ImageCollection();
   await images.addPath(image);
+  const desk = new Desk();
+  const onDefect = (error: unknown) => {
+    throw error;
+  };
+  const names = { shipped, own: "" };
+  const adaptation = new Adaptation({
+    ...{ images, desk, models, onDefect, hasOwn: false },
+    async train(...how) {
+      if (!adapt) throw new Error("Nothing is to be trained.");
+      await adapt(...how);
+      names.own = await writeRandomModel(models.own, 2);
+    },
+  });
   const server = await startServer(
     {
-      images,
-      desk: new Desk(),
+      ...{ images, desk, adaptation, onDefect },
       drops: new DropFolder(path),
       project: { name: "project", folder: path },
       token: "the-token",
       page: join(root, "dist/app"),
-      model: () => join(path, "model"),
+      model: () => adaptation.model(),
       segmenter: hasEncoder ? { encoder, decoder: pretrainedSegmenterPaths()!.decoder } : null,
-      onDefect(error) {
-        throw error;
-      },
     },
     0,
   );
   onTestFinished(() => server.close());
-  return { address: server.address, image };
+  return { address: server.address, image, names };
+}
+
+/** @returns what a journal calls it */
+async function writeRandomModel(path: string, seed: number): Promise<string> {
+  const { card, weights } = randomModel(seed, WITH_FEATURES);
+  const { name, kind, steps, dataSha256, config, runtime } = card;
+  await writeModelFolder(path, weights, { name, kind, seed, steps, dataSha256, config, runtime });
+  const written = await readModelFolder(path);
+  return `${name}-${written.card.weightsSha256.slice(0, 8)}`;
 }

@@ -3,7 +3,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
 import { expect, onTestFinished } from "vitest";
-import { createServer, Desk, DropFolder, ImageCollection, type ServerOptions } from "../../src/server/index.ts";
+import {
+  Adaptation,
+  type AdaptationOptions,
+  createServer,
+  Desk,
+  DropFolder,
+  ImageCollection,
+  type ServerOptions,
+} from "../../src/server/index.ts";
 import { folder } from "../project/made.ts";
 
 export const TOKEN = "the-token-of-this-start";
@@ -21,7 +29,11 @@ export interface Made {
   readonly ask: (method: "GET" | "POST" | "DELETE", url: string, body?: object) => Promise<LightMyRequestResponse>;
 }
 
-export async function made(paths: readonly string[], more: Partial<ServerOptions> = {}): Promise<Made> {
+export async function made(
+  paths: readonly string[],
+  more: Partial<ServerOptions> = {},
+  adapting: Partial<AdaptationOptions> = {},
+): Promise<Made> {
   const place = await folder();
   const page = join(place, "app");
   await mkdir(join(page, "assets"), { recursive: true });
@@ -36,21 +48,27 @@ export async function made(paths: readonly string[], more: Partial<ServerOptions
   const clock = { now: 1000 };
   const drops = join(place, "drops");
   const desk = new Desk(() => clock.now);
+  const onDefect = (error: unknown) => expect.fail(`a defect: ${error}`);
+  const adaptation = new Adaptation({
+    ...{ images, desk, onDefect, hasOwn: false },
+    train: () => expect.fail("nothing is to be trained"),
+    models: { named: null, shipped: join(place, "model"), own: join(place, "tendril-model") },
+    ...adapting,
+  });
   const options: ServerOptions = {
-    images,
-    desk,
+    ...{ images, desk, adaptation, onDefect },
     drops: new DropFolder(drops),
     project: { name: "drops", folder: "~/drops" },
     token: TOKEN,
     page,
-    model: () => join(place, "model"),
+    model: () => adaptation.model(),
     segmenter: null,
-    onDefect: (error) => expect.fail(`a defect: ${error}`),
     ...more,
   };
   const server = createServer(options, () => PORT);
   onTestFinished(async () => {
     await server.close();
+    await adaptation.stop();
     await desk.close();
   });
   return { server, images, drops, clock, ask: (...request) => server.inject(asOurPage(...request)) };
