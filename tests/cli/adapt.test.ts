@@ -69,7 +69,7 @@ test("the project's model is what its images were trained on, and is made anew w
   const second = await readModelFolder(own);
   expect(second.card.dataSha256).not.toBe(first.card.dataSha256);
   expect(leftovers()).toEqual([]);
-});
+}, 120_000);
 
 test("Ctrl+C ends it at once, leaves the older model as it was, and nothing else", async () => {
   const { place, model } = await project(1);
