@@ -4,7 +4,7 @@ import { type AdaptingState, ASKED, imageWords } from "./adapt-work.ts";
 import type { Store } from "./store.ts";
 
 const PROPOSES = {
-  own: "Adapted to these images.",
+  own: "Adapted model in use.",
   shipped: "Shipped model in use.",
   named: "Adapted, not in use.",
 };
@@ -25,20 +25,8 @@ export function AdaptationLine({ store }: { readonly store: Store }) {
     await run();
     if (isByKey && document.activeElement === document.body) line?.querySelector("button")?.focus();
   }
-  const Press = (props: {
-    /** Its whole name, where there is room for the beginning alone. */
-    readonly label?: string;
-    readonly title?: string;
-    run(): void | Promise<void>;
-    readonly children: JSX.Element;
-  }) => (
-    <button
-      type="button"
-      class="link"
-      aria-label={props.label}
-      title={props.title}
-      onClick={(event) => void press(event, props.run)}
-    >
+  const Press = (props: { readonly title?: string; run(): void | Promise<void>; readonly children: JSX.Element }) => (
+    <button type="button" class="link" title={props.title} onClick={(event) => void press(event, props.run)}>
       {props.children}
     </button>
   );
@@ -79,11 +67,10 @@ export function AdaptationLine({ store }: { readonly store: Store }) {
                 <Show when={isWriter()}>
                   <Show when={state().choice !== "named"}>
                     <Press
-                      label={`Use ${otherOf(state().choice)} model`}
-                      title={`Use the ${otherOf(state().choice)} model until Tendril is started again. Nothing is deleted.`}
+                      title="Until Tendril is started again. Nothing is deleted."
                       run={() => store.useOwnModel(state().choice === "shipped")}
                     >
-                      {`Use ${otherOf(state().choice)}`}
+                      {state().choice === "own" ? "Use shipped model" : "Use adapted model"}
                     </Press>
                   </Show>
                   <Begin images={state().images}>Adapt again</Begin>
@@ -105,10 +92,6 @@ export function AdaptationLine({ store }: { readonly store: Store }) {
       </div>
     </Show>
   );
-}
-
-function otherOf(choice: keyof typeof PROPOSES): string {
-  return choice === "own" ? "shipped" : "adapted";
 }
 
 function titleOf(images: number): string {

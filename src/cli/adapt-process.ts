@@ -85,8 +85,8 @@ async function succeeded(child: ChildProcess, paths: readonly string[]): Promise
   );
 }
 
-/** An image's file; the folder of a series of files or of several images in one file, and where there are too many for a command line. */
-function pathsOf(images: readonly ImageFiles[]): string[] {
+/** What the command is to be given: an image's file; the folder of a series of files, of several images in one file, and where there are too many for a command line. */
+export function pathsOf(images: readonly ImageFiles[]): string[] {
   const several = new Set(images.filter(({ part }) => part > 0).map(({ paths: [first] }) => first));
   const named = images.map(({ paths }) => (paths.length > 1 || several.has(paths[0]) ? dirname(paths[0]) : paths[0]));
   const isShort = named.reduce((sum, { length }) => sum + length + 3, 0) < COMMAND_LINE;

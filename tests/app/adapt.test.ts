@@ -96,7 +96,7 @@ test("it is asked for and told, and the page then offers what the adapted model 
   expect(await violations(person)).toEqual([]);
   const shipped = await person.page.locator(".tile").allTextContents();
   training.succeed();
-  await waitFor(person, "Adapted to these images.");
+  await waitFor(person, "Adapted model in use.");
   // What is shown is asked for again, of the other model.
   await person.page.waitForFunction((before) => {
     const tiles = [...document.querySelectorAll(".tile")].map(({ textContent }) => textContent);
@@ -112,7 +112,7 @@ test("it is asked for and told, and the page then offers what the adapted model 
   expect(await takenFrom(image)).toEqual([names.shipped, names.own, names.shipped]);
   expect(new Set(Object.values(names)).size).toBe(2);
   await button(person, "Use adapted model").click();
-  await waitFor(person, "Adapted to these images.");
+  await waitFor(person, "Adapted model in use.");
   expect(await button(person, "Adapt again").count()).toBe(1);
   expect(screen.complaints).toEqual([]);
 });

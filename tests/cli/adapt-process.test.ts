@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { adaptProcess } from "../../src/cli/adapt-process.ts";
+import { adaptProcess, pathsOf } from "../../src/cli/adapt-process.ts";
 import { filesAt, ImageWork } from "../../src/project/index.ts";
 import { CYCLE, readModelFolder, writeModelFolder } from "../../src/train/index.ts";
 import { buildCommands, root } from "../built.ts";
@@ -92,6 +92,17 @@ test("it ends with the process that has started it, however that ends", async ()
   expect(left()).toHaveLength(1);
   running.kill("SIGKILL");
   await expect.poll(left, PATIENCE).toEqual([]);
+});
+
+test("an image is named by its file, a series by its folder, and of thousands their folders", () => {
+  const series = { paths: ["/a/ct/1.dcm", "/a/ct/2.dcm"], part: 0 } as const;
+  const inArchive = { paths: ["/a/study.zip"], part: 0 } as const;
+  const images = [filesAt("/a/x.png"), series, filesAt("/b/y.png")];
+  expect(pathsOf(images)).toEqual(["/a/x.png", "/a/ct", "/b/y.png"]);
+  expect(pathsOf([inArchive])).toEqual(["/a/study.zip"]);
+  expect(pathsOf([inArchive, { ...inArchive, part: 1 }])).toEqual(["/a"]);
+  const thousands = Array.from({ length: 5000 }, (_, i) => filesAt(`/c/${i}.png`));
+  expect(pathsOf([...images, ...thousands])).toEqual(["/a", "/a/ct", "/b", "/c"]);
 });
 
 test("why it failed is what the command says, without the folders", async () => {
