@@ -1,4 +1,5 @@
 /** ONNX Runtime in Node: CPU, and WebGPU where there is a GPU. */
+import "./no-telemetry.ts";
 import { availableParallelism } from "node:os";
 import * as ort from "onnxruntime-node";
 import { type OrtSession, type Runtime, type RuntimeOptions, refusedModel, wrapSession } from "./runtime.ts";
