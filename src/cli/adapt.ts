@@ -79,45 +79,61 @@ function stepCount(text: string): number {
 
 async function adapt(paths: readonly string[], options: Options): Promise<void> {
   const place = await mkdtemp(join(tmpdir(), "tendril-adapt-"));
-  const stopListening = removeWhenStopped(place);
+  const stop = removeWhenStopped(place);
   try {
-    await adaptIn(place, paths, options);
+    await adaptIn(place, paths, options, stop);
   } finally {
     await rm(place, { recursive: true, force: true });
-    stopListening();
+    stop.forget();
   }
 }
 
 /** @param place  for what is needed on the way */
-async function adaptIn(place: string, paths: readonly string[], options: Options): Promise<void> {
+async function adaptIn(place: string, paths: readonly string[], options: Options, stop: Stop): Promise<void> {
   const from = await readModel(options.from);
   const config = await configFor(from, options);
   const found = await findAnnotated(paths);
   const output = options.output ?? join(await projectOf(found), ADAPTED_FOLDER);
   const images = await withBar("images", (onProgress) => loadOwnImages(ownImages(found, onProgress)));
-  await publish(await run(config, from, images, place, options), output);
+  const model = await run(config, from, images, place, options);
+  // Half of one model and half of another is none: what has been begun here is finished, in less than a second.
+  stop.ignore();
+  await publish(model, output);
   const structures = [...new Set(images.items.flatMap(({ masks }) => masks.map(({ structure }) => structure)))];
   if (options.json) console.log(JSON.stringify({ model: output, images: images.items.length, structures }));
   else console.log(output);
   console.error(`Adapted to ${images.items.length} images or slices of ${structures.join(", ")}.`);
 }
 
-/** Ends the process at once: nothing has been changed, and there is nothing to go on with. @returns what undoes it */
-function removeWhenStopped(place: string): () => void {
+interface Stop {
+  /** From here on the work is finished all the same. */
+  ignore(): void;
+  forget(): void;
+}
+
+/** Ends the process at once when it is stopped: nothing has been changed, and there is nothing to go on with. */
+function removeWhenStopped(place: string): Stop {
+  let isIgnored = false;
   const stopWith = (exitCode: number) => () => {
+    if (isIgnored) return;
     rmSync(place, { recursive: true, force: true });
     console.error("Stopped. The project's model is as it was.");
     process.exit(exitCode);
   };
   const listeners = Object.entries({ ...STOPPED_BY, ...WITHOUT_PARENT }).map(([event, exitCode]) => {
     const listener = stopWith(exitCode);
-    process.once(event, listener);
+    process.on(event, listener);
     return [event, listener] as const;
   });
   // It may be gone before anybody listens.
   if (process.send && !process.connected) stopWith(WITHOUT_PARENT.disconnect)();
-  return () => {
-    for (const [event, listener] of listeners) process.off(event, listener);
+  return {
+    ignore() {
+      isIgnored = true;
+    },
+    forget() {
+      for (const [event, listener] of listeners) process.off(event, listener);
+    },
   };
 }
 
@@ -194,7 +210,7 @@ async function run(
   );
 }
 
-/** In the place of an older one, its card last: until then the folder holds the older model or is refused. */
+/** In the place of an older one, its card last: a power cut in between leaves a folder that is refused. */
 async function publish(model: string, output: string): Promise<void> {
   const names = (await readdir(model)).filter((name) => name !== MODEL_FILES.card);
   for (const name of [...names, MODEL_FILES.card])

@@ -76,6 +76,10 @@ export class DivergedError extends TendrilError {
 
 /** @returns the trained model's folder */
 export async function train(config: TrainingConfig, options: RunOptions): Promise<string> {
+  if (config.blend !== undefined && !config.from)
+    throw new UsageError(
+      `${config.name} asks for a blend of weights: name the model that it begins with, with --from.`,
+    );
   const { folder, runtime, signal } = options;
   const rng = Rng.seeded(config.seed);
   const work = workOf(config, rng, options);
@@ -134,31 +138,8 @@ function workOf(config: TrainingConfig, rng: Rng, options: RunOptions): Training
   return generalWork(config, rng, requireData(options), options.workers ?? 1);
 }
 
-/**
- * Between the two, `share` of the way: what a network has learned last is nearly all there, and what it knew before is kept better than at the end
- * of the way (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
- */
-function blended(
-  first: ReadonlyMap<string, Float32Array>,
-  last: ReadonlyMap<string, Float32Array>,
-  share: number,
-): Map<string, Float32Array> {
-  return new Map(
-    [...last].map(([name, values]) => {
-      const before = first.get(name)!;
-      return [name, values.map((value, i) => before[i] + share * (value - before[i]))];
-    }),
-  );
-}
-
 function firstState(config: TrainingConfig, model: TrainingModel, rng: Rng, { from }: RunOptions): TrainingState {
-  if (!config.from) {
-    if (config.blend !== undefined)
-      throw new UsageError(
-        `${config.name} asks for a blend of weights: name the model that it begins with, with --from.`,
-      );
-    return initialState(model, rng.at("weights"));
-  }
+  if (!config.from) return initialState(model, rng.at("weights"));
   if (from?.card.weightsSha256 !== config.from.weightsSha256)
     throw new UsageError(`The run begins with the weights of ${config.from.model}: name its folder with --from.`);
   try {
@@ -248,4 +229,21 @@ async function publish(
     if (!(error instanceof FileError && error.code === "EEXIST")) throw error;
   });
   return path;
+}
+
+/**
+ * Between the two, `share` of the way: what a network has learned last is nearly all there, and what it knew before is kept better than at the end
+ * of the way (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
+ */
+function blended(
+  first: ReadonlyMap<string, Float32Array>,
+  last: ReadonlyMap<string, Float32Array>,
+  share: number,
+): Map<string, Float32Array> {
+  return new Map(
+    [...last].map(([name, values]) => {
+      const before = first.get(name)!;
+      return [name, values.map((value, i) => before[i] + share * (value - before[i]))];
+    }),
+  );
 }

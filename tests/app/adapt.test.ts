@@ -117,7 +117,8 @@ test("it is asked for and told, and the page then offers what the adapted model 
   expect(screen.complaints).toEqual([]);
 });
 
-test("by keyboard it is begun and stopped, and the focus goes on with what comes", async () => {
+/** A page on which something is drawn, so that there is something to adapt to. */
+async function drawn() {
   const training = new Training();
   const { address } = await generalPage({ hasEncoder: false, adapt: training.adapt });
   const screen = await Screen.open();
@@ -125,6 +126,11 @@ test("by keyboard it is begun and stopped, and the focus goes on with what comes
   await person.page.waitForSelector(".dial");
   await person.draw("left", ...INSIDE);
   await person.offered();
+  return { training, address, screen, person };
+}
+
+test("by keyboard it is begun and stopped, and the focus goes on with what comes", async () => {
+  const { screen, person } = await drawn();
   await button(person, "Adapt to these images").focus();
   const focused = (name: string) =>
     person.page.waitForFunction((expected) => document.activeElement?.textContent === expected, name);
@@ -139,13 +145,7 @@ test("by keyboard it is begun and stopped, and the focus goes on with what comes
 });
 
 test("why it failed is told, it is tried again, and a page that is opened meanwhile sees how far it is", async () => {
-  const training = new Training();
-  const { address } = await generalPage({ hasEncoder: false, adapt: training.adapt });
-  const screen = await Screen.open();
-  const person = await screen.visit(address);
-  await person.page.waitForSelector(".dial");
-  await person.draw("left", ...INSIDE);
-  await person.offered();
+  const { training, address, screen, person } = await drawn();
   await button(person, "Adapt to these images").click();
   await button(person, "Start").click();
   await waitFor(person, "Adapting to 1 image");

@@ -86,6 +86,22 @@ test("Ctrl+C ends it at once, leaves the older model as it was, and nothing else
   expect(leftovers()).toEqual([]);
 });
 
+test("Ctrl+C at the end of training leaves the older model whole, or the new one, as it says", async () => {
+  const { place, model } = await project(1);
+  const own = join(place, "tendril-model");
+  await writeRandom(own, 4);
+  const older = await readModelFolder(own);
+  let isSent = false;
+  const args = ["adapt", place, "--from", model, "--steps", "24", "--threads", "1"];
+  const { code, stderr } = await tendril(args, (child, said) => {
+    if (!isSent && said.includes("24/24")) isSent = child.kill("SIGINT");
+  });
+  expect([0, 130], stderr).toContain(code);
+  expect(stderr.includes("Stopped. The project's model is as it was.")).toBe(code === 130);
+  const { card } = await readModelFolder(own);
+  expect(card.weightsSha256 === older.card.weightsSha256).toBe(code === 130);
+});
+
 test("what cannot be adapted to is said, and which way out there is", async () => {
   const { place, model } = await project(1);
   const other = (await project(1)).place;

@@ -125,6 +125,7 @@ test("with a blend the model lies between the weights that the run begins with a
       if (i === 1) {
         const without = await tendril([...args.slice(0, 5), join(place, "never"), "--threads", "1"]);
         expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/asks for a blend.*--from/)]);
+        expect(existsSync(join(place, "never"))).toBe(false);
       }
       return readModelFolder(join(folder, "model"));
     }),
