@@ -73,8 +73,8 @@ async function answer(
   z.set(latents, latent);
   const { partialness, segmentation } = await decoder.run({
     ...seen,
-    inside: tensor(Float32Array.from(marks.inside), 1),
-    outside: tensor(Float32Array.from(marks.outside), 1),
+    inside: tensor(new Float32Array(marks.inside), 1),
+    outside: tensor(new Float32Array(marks.outside), 1),
     z: { data: z, shape: [count, latent] },
   });
   return Array.from({ length: count }, (_, k) => ({

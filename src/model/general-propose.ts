@@ -8,17 +8,30 @@
 import type { Image, PartialSegmentation } from "../core/index.ts";
 import type { Runtime, Session } from "../engine/index.ts";
 import { type Candidate, countAdded, type ProbabilityOptions, type ProposeOptions } from "./candidate.ts";
-import { type AddedLabels, addedDice, choose, INSIDE, labelOf, NOTHING } from "./choose.ts";
+import { type AddedLabels, addedDice, choose, INSIDE, NOTHING } from "./choose.ts";
 import { type GeneralNetworks, loadNetworks } from "./general-networks.ts";
 import { keepTaken, REACH } from "./keep-taken.ts";
-import { GENERAL_DRAWS, LOOK_ANSWERS, type Look, type LookOptions, looks, whereSegmented } from "./look.ts";
+import {
+  type Answer,
+  cutAt,
+  GENERAL_DRAWS,
+  isTakenInside,
+  LOOK_ANSWERS,
+  type Look,
+  type LookOptions,
+  looks,
+  whereSegmented,
+} from "./look.ts";
 import { LOOK_ALIKES, lookAlikes } from "./look-alikes.ts";
 import type { Model } from "./model-file.ts";
 import { segmenterHint } from "./segmenter-hint.ts";
-import { boxOf, type CellProbabilities, onPixels, placeBack, readMarks, type Window } from "./window.ts";
+import { boxOf, onPixels, placeBack, readMarks, type Window } from "./window.ts";
 
 /** What a candidate's support is a share of. */
 const ANSWERS = LOOK_ANSWERS + LOOK_ALIKES;
+
+/** Where an answer is cut that is no draw of the network's. */
+const EVEN = 0.5;
 
 /** Answers that agree this well with the first candidate offer nothing that is not in it. */
 const SAME_DICE = 0.9;
@@ -64,9 +77,9 @@ async function proposeGeneral(
 ): Promise<Candidate[]> {
   const hand = handOf(partial, options);
   const seen = await looks(networks, image, partial, hand, options);
-  const place = (answer: CellProbabilities, window: Window): Placed => {
+  const place = (answer: Answer, window: Window): Placed => {
     const box = boxOf(window, image);
-    return { box, partial: placeBack(answer, networks.shape.size, window, hand, box) };
+    return { box, partial: placeBack(whereSegmented(cutAt(answer)), networks.shape.size, window, hand, box) };
   };
   const isOffered = options.isTaken !== false && options.count > 1;
   const kept = isOffered ? keptOf(seen.at(-1)!, place, partial, hand) : null;
@@ -88,10 +101,10 @@ type Placed = Pick<Candidate, "box" | "partial">;
  */
 function keptOf(
   { window, maps, answers }: Look,
-  place: (answer: CellProbabilities, window: Window) => Placed,
+  place: (answer: Answer, window: Window) => Placed,
   partial: PartialSegmentation,
   hand: PartialSegmentation,
-): { readonly placed: Placed; readonly answer: CellProbabilities } | null {
+): { readonly placed: Placed; readonly answer: Answer } | null {
   if (!partial.segmentation.some((value, i) => value && !hand.partialness[i])) return null;
   const { box, partial: answer } = place(answers[0], window);
   const reach = Math.max(1, Math.round((REACH * window.size) / maps.width));
@@ -99,7 +112,7 @@ function keptOf(
   if (!saysMore(placed, partial)) return null;
   const onBox = { ...window, x: window.x - box.x, y: window.y - box.y };
   const { xm, xs } = readMarks(placed.partial, onBox, maps.width);
-  return { placed, answer: { partialness: xm, segmentation: xs } };
+  return { placed, answer: { partialness: xm, segmentation: xs, level: EVEN } };
 }
 
 /** What a closer look does not reach is as the first look saw it. */
@@ -133,7 +146,7 @@ function handOf(
 
 /** One that is offered; see `Candidate`. */
 interface Chosen extends Pick<Candidate, "support" | "looksAlike" | "keeps"> {
-  readonly answer: CellProbabilities;
+  readonly answer: Answer;
   readonly window: Window;
 }
 
@@ -142,11 +155,11 @@ interface Chosen extends Pick<Candidate, "support" | "looksAlike" | "keeps"> {
  * answers first. Last come look-alikes, to which at most a third of the other places goes: of the first look, because a closer one sees no
  * siblings.
  */
-function differing(looks: readonly Look[], kept: CellProbabilities | null, count: number): Chosen[] {
+function differing(looks: readonly Look[], kept: Answer | null, count: number): Chosen[] {
   const [whole, seen] = [looks[0], looks.at(-1)!];
   const labelsIn =
     ({ drawn, maps }: Look) =>
-    (answer: CellProbabilities) =>
+    (answer: Answer) =>
       insideLabels(answer, drawn.xm, maps.onImage);
   const isNew = (labels: AddedLabels, known: readonly AddedLabels[]) =>
     known.every((other) => addedDice(labels, other) < SAME_DICE);
@@ -155,7 +168,8 @@ function differing(looks: readonly Look[], kept: CellProbabilities | null, count
   const far = [...others.keys()].filter((k) => isNew(others[k], [first]));
   const different = far.filter((k) => isNew(others[k], keeping));
   const most = Math.floor((count - 1) / 3);
-  const alike = most > 0 ? lookAlikes(whole.maps, whole.drawn, whole.likeliest).slice(0, most).map(whereSegmented) : [];
+  const found = most > 0 ? lookAlikes(whole.maps, whole.drawn, cutAt(whole.answers[0])).slice(0, most) : [];
+  const alike = found.map((each) => ({ ...each, level: EVEN }));
   const places = count - 1 - keeping.length - alike.length;
   const labels = different.map((k) => others[k]);
   const chosen = places > 0 ? choose(labels, places).toSorted((a, b) => b.count - a.count) : [];
@@ -186,14 +200,14 @@ function differing(looks: readonly Look[], kept: CellProbabilities | null, count
 const TOLD_APART = 64;
 
 /** Candidates are told apart by what is inside: outside is nearly everything else. */
-function insideLabels(answer: CellProbabilities, byHand: Float32Array, onImage: Uint8Array): AddedLabels {
+function insideLabels(answer: Answer, byHand: Float32Array, onImage: Uint8Array): AddedLabels {
   const size = Math.sqrt(byHand.length);
   const every = Math.max(1, Math.floor(size / TOLD_APART));
   const across = Math.ceil(size / every);
   const labels = new Uint8Array(across * across).fill(NOTHING);
   for (let k = 0; k < labels.length; k++) {
     const i = Math.floor(k / across) * every * size + (k % across) * every;
-    if (!byHand[i] && onImage[i] && labelOf(answer, i) === INSIDE) labels[k] = INSIDE;
+    if (!byHand[i] && onImage[i] && isTakenInside(answer, i)) labels[k] = INSIDE;
   }
   return labels;
 }

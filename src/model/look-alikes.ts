@@ -33,6 +33,7 @@ const LENGTH_SCALE = 2.4;
 const EVEN = 0.5;
 /** How far from even the network's log odds count beside these. */
 const SUREST = 4;
+const LEAST = 1 / (1 + Math.exp(SUREST));
 
 type Appearance = Pick<ImageMaps, "width" | "height" | "smooth" | "mean" | "deviation" | "onImage">;
 
@@ -118,21 +119,23 @@ interface Example {
  *          the maps and wider than two steps, so that these are few, and cheap to fill.
  */
 function regression(examples: readonly Example[]): (x: number, y: number, z: number) => number {
-  const kernel = (apart: number) => Math.exp((-apart * apart) / (2 * LENGTH_SCALE * LENGTH_SCALE));
+  const kernel = (squaredDistance: number) => Math.exp(-squaredDistance / (2 * LENGTH_SCALE * LENGTH_SCALE));
+  const matrix = examples.map(() => new Float64Array(examples.length));
+  for (const [k, { look }] of examples.entries()) {
+    const [x, y, z] = look;
+    for (let j = 0; j <= k; j++) {
+      const [a, b, c] = examples[j].look;
+      matrix[k][j] = kernel((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2) + (j === k ? NOISE : 0);
+    }
+  }
   const weights = solved(
-    examples.map(({ look }, k) =>
-      Float64Array.from(
-        examples,
-        (other, j) =>
-          look.reduce((product, step, m) => product * kernel(step - other.look[m]), 1) + (j === k ? NOISE : 0),
-      ),
-    ),
+    matrix,
     examples.map(({ target }) => target),
   );
   const points = STEPS + 1;
   const table = new Float32Array(points ** 3);
   for (const [k, { look }] of examples.entries()) {
-    const [a, b, c] = look.map((step) => Float64Array.from({ length: points }, (_, at) => kernel(at - step)));
+    const [a, b, c] = look.map((step) => Float64Array.from({ length: points }, (_, at) => kernel((at - step) ** 2)));
     for (let x = 0, at = 0; x < points; x++)
       for (let y = 0; y < points; y++) {
         const weight = weights[k] * a[x] * b[y];
@@ -150,8 +153,8 @@ function regression(examples: readonly Example[]): (x: number, y: number, z: num
   };
 }
 
-/** x of `matrix` x = `values` for a symmetric positive definite matrix, by Cholesky's decomposition, which overwrites it. */
-function solved(matrix: Float64Array[], values: readonly number[]): Float64Array {
+/** x of `matrix` x = `values` for a symmetric positive definite matrix, of which the lower half is read, by Cholesky's decomposition, which overwrites it. */
+function solved(matrix: readonly Float64Array[], values: readonly number[]): Float64Array {
   const x = Float64Array.from(values);
   const n = x.length;
   for (let j = 0; j < n; j++) {
@@ -179,7 +182,6 @@ function spreadOver(cells: readonly number[], count: number): number[] {
 }
 
 function boundedOdds(probability: number): number {
-  const least = 1 / (1 + Math.exp(SUREST));
-  const bounded = Math.min(1 - least, Math.max(least, probability));
+  const bounded = Math.min(1 - LEAST, Math.max(LEAST, probability));
   return bounded / (1 - bounded);
 }

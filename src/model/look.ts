@@ -9,13 +9,13 @@ import { boundsOf, type Image, type PartialSegmentation } from "../core/index.ts
 import { askWithBox } from "./after-box.ts";
 import { bestCut } from "./best-cut.ts";
 import type { ProposeOptions } from "./candidate.ts";
-import { INSIDE, labelOf } from "./choose.ts";
 import { type ImageMaps, imageMaps, type Marks } from "./comparison.ts";
 import type { GeneralNetworks, Question } from "./general-networks.ts";
 import { windowFeatures } from "./pretrained.ts";
 import { withHint } from "./segmenter-hint.ts";
 import {
   type CellProbabilities,
+  isSegmented,
   onPixels,
   placeWindow,
   type Reading,
@@ -34,14 +34,15 @@ export interface Look {
   readonly maps: ImageMaps;
   /** What is marked by hand. */
   readonly drawn: Marked;
-  /** For z = 0 and the draws, how likely inside, segmented or not. */
-  readonly uncut: readonly CellProbabilities[];
-  /** These, cut, and cuts of their mean, where segmented. */
-  readonly answers: readonly CellProbabilities[];
-  /** The first of them, with how likely a cell is inside, segmented or not. */
-  readonly likeliest: CellProbabilities;
+  /** z = 0, the draws, and their mean at LEVELS. */
+  readonly answers: readonly Answer[];
   /** [cells, cells], how likely inside, segmented or not: the mean over z = 0 and the draws */
   readonly mean: Float32Array;
+}
+
+/** How likely a cell is segmented and, segmented or not, inside; and how likely it has to be to be taken for inside. */
+export interface Answer extends CellProbabilities {
+  readonly level: number;
 }
 
 export interface LookOptions extends Omit<ProposeOptions, "count"> {
@@ -81,13 +82,14 @@ async function look(
   const grid = { width: size, height: size };
   const reading = readWindow(image, partial, window, size);
   const drawn = readMarks(hand, window, size);
+  const inside = new Uint8Array(drawn.xs);
   const question: Question = {
     maps: imageMaps(reading.image, reading.onImage, grid),
     marks: {
-      inside: Uint8Array.from(drawn.xs),
-      outside: Uint8Array.from(drawn.xm, (value, i) => value - drawn.xs[i]),
-      segmented: Uint8Array.from(reading.xm),
-      segmentedInside: Uint8Array.from(reading.xs),
+      inside,
+      outside: new Uint8Array(drawn.xm).map((value, i) => value - inside[i]),
+      segmented: new Uint8Array(reading.xm),
+      segmentedInside: new Uint8Array(reading.xs),
     },
     step,
     features: features ? windowFeatures(features.projected, image, window, size / 2) : null,
@@ -96,19 +98,17 @@ async function look(
   const ask = (marks: Marks) => networks.answer({ ...question, marks }, latents);
   const withBox = await askWithBox(ask, question.marks, reading.onImage, grid);
   const hinted = hint ? withHint(withBox.answers, hint, image, window) : withBox.answers;
-  const answers = before ? hinted.map((answer, k) => averaged(answer, before.uncut[k], window, before.window)) : hinted;
-  const mean = meanOf(answers);
+  const seen = before ? hinted.map((answer, k) => averaged(answer, before.answers[k], window, before.window)) : hinted;
+  const mean = meanOf(seen);
   const usual = () =>
-    partial.segmentation.includes(1) ? levelOf(answers[0], reading, drawn, isTaken) : firstLevel(answers[0], reading);
+    partial.segmentation.includes(1) ? levelOf(seen[0], reading, drawn, isTaken) : firstLevel(seen[0], reading);
   const level = withBox.level ?? usual();
-  const cut = answers.map((each) => cutAt(each, level));
+  const nested = LEVELS.map((each) => ({ partialness: seen[0].partialness, segmentation: mean, level: each }));
   return {
     window,
     maps: question.maps,
     drawn,
-    uncut: answers,
-    answers: [...cut, ...nested(answers[0].partialness, mean)].map(whereSegmented),
-    likeliest: cut[0],
+    answers: [...seen.map((answer) => ({ ...answer, level })), ...nested],
     mean,
   };
 }
@@ -152,10 +152,6 @@ const LEVELS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.75, 0.9];
 /** Answers of one look: z = 0, draws and cuts. */
 export const LOOK_ANSWERS = 1 + GENERAL_DRAWS + LEVELS.length;
 
-function nested(partialness: ArrayLike<number>, mean: Float32Array): CellProbabilities[] {
-  return LEVELS.map((level) => cutAt({ partialness, segmentation: mean }, level));
-}
-
 function meanOf(answers: readonly CellProbabilities[]): Float32Array {
   const mean = new Float32Array(answers[0].segmentation.length);
   for (const { segmentation } of answers)
@@ -163,8 +159,13 @@ function meanOf(answers: readonly CellProbabilities[]): Float32Array {
   return mean;
 }
 
-/** The same with the odds of inside divided by those of the level: what is cut at one half later is cut at the level. */
-function cutAt({ partialness, segmentation }: CellProbabilities, level: number): CellProbabilities {
+/** Whether a cell is segmented and taken for inside. */
+export function isTakenInside({ partialness, segmentation, level }: Answer, i: number): boolean {
+  return isSegmented(partialness[i]) && segmentation[i] >= level;
+}
+
+/** How likely inside, segmented or not, the odds divided by those of the level: what is cut at one half then is cut at the level. */
+export function cutAt({ partialness, segmentation, level }: Answer): CellProbabilities {
   const cut = new Float32Array(segmentation.length);
   for (let i = 0; i < cut.length; i++) {
     const [inside, outside] = [segmentation[i] * (1 - level), (1 - segmentation[i]) * level];
@@ -211,7 +212,7 @@ function firstLevel({ segmentation }: CellProbabilities, { xm, onImage }: Pick<R
 
 /** The network says how likely a pixel is inside, segmented or not; a candidate is inside only where it is segmented: s = p_s m. */
 export function whereSegmented({ partialness, segmentation }: CellProbabilities): CellProbabilities {
-  // Filled by a loop, as below: `from` with a callback took 20 of a proposal's 100 ms.
+  // Filled by a loop, as above: `from` with a callback took 20 of a proposal's 100 ms.
   const within = new Float32Array(segmentation.length);
   for (let i = 0; i < within.length; i++) within[i] = segmentation[i] * partialness[i];
   return { partialness, segmentation: within };
@@ -234,7 +235,7 @@ function closerWindow(
   partial: PartialSegmentation,
 ): Window | null {
   const found = boundsOf(
-    Uint8Array.from({ length: size * size }, (_, i) => Number(labelOf(answers[0], i) === INSIDE)),
+    new Uint8Array(size * size).map((_, i) => Number(isTakenInside(answers[0], i))),
     { width: size, height: size },
   );
   const marked = boundsOf(partial.segmentation, partial) ?? boundsOf(partial.partialness, partial);
