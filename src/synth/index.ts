@@ -4,5 +4,6 @@ export * from "./batch.ts";
 export * from "./disks.ts";
 export * from "./label-map.ts";
 export * from "./partials.ts";
+export * from "./scene-textures.ts";
 export * from "./scenes.ts";
 export * from "./strokes.ts";

@@ -14,9 +14,11 @@ export interface Scene {
 }
 
 /** Core, body and rim. */
-const LAYERS = 3;
-const GROUNDS = 4;
+export const LAYERS = 3;
+export const GROUNDS = 4;
 const MOST_KINDS = 3;
+/** Most values of `Scene.looks`. */
+export const LOOKS = GROUNDS + LAYERS * MOST_KINDS;
 /** Waves in an outline. */
 const WAVES = [2, 3, 4, 5] as const;
 
@@ -50,7 +52,7 @@ export function drawScene(rng: Rng, size: number): Scene {
 function drawKind(rng: Rng, size: number, number: number): Kind {
   return {
     look: GROUNDS + LAYERS * number,
-    radius: size * Math.exp(rng.between(Math.log(0.025), Math.log(0.17))),
+    radius: size * Math.exp(rng.between(Math.log(0.014), Math.log(0.15))),
     aspect: rng.uniform() < 0.4 ? 1 : rng.between(0.35, 1),
     squareness: rng.uniform() < 0.6 ? 2 : rng.between(2.5, 6),
     roughness: rng.uniform() < 0.4 ? 0 : rng.between(0, 0.12),
@@ -63,7 +65,8 @@ function drawKind(rng: Rng, size: number, number: number): Kind {
 /** Here and there, apart from one another. */
 function scatter(rng: Rng, scene: Scene, size: number, kinds: readonly Kind[]): void {
   const gap = rng.between(1, 0.06 * size);
-  const wanted = 3 + rng.below(30);
+  // Mostly a few, now and then hundreds, as nuclei in a slide.
+  const wanted = 3 + Math.floor(220 * rng.uniform() ** 2.5);
   for (let n = 0; n < wanted; n++) {
     const k = rng.below(kinds.length);
     place(rng, scene, size, kinds, k, [rng.between(0, size), rng.between(0, size)], rng.between(0, 2 * Math.PI), gap);
@@ -102,7 +105,7 @@ function align(rng: Rng, scene: Scene, size: number, kinds: readonly Kind[]): vo
 
 /** Side by side with walls between, as cells are: every pixel belongs to the nearest of many seeds. */
 function pack(rng: Rng, { looks, kinds }: Scene, size: number, list: readonly Kind[]): void {
-  const pitch = size * rng.between(0.08, 0.25);
+  const pitch = size * rng.between(0.05, 0.25);
   const wall = rng.between(0.5, 2.5);
   const full = rng.uniform() < 0.5 ? 1 : rng.between(0.5, 0.95);
   const across = Math.ceil(size / pitch) + 5;

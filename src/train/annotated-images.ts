@@ -14,6 +14,7 @@ import { z } from "zod";
 import { crc32, type Grid, TendrilError } from "../core/index.ts";
 import { onFile, orAbsent, readLimited, readText } from "../files/index.ts";
 import { decodeImage } from "../image/index.ts";
+import { SCENES, sceneImage } from "./scene-images.ts";
 import { isHeldBack, subjectOf } from "./subjects.ts";
 
 /** Longest side, in pixels, at which images are kept: a window is at most as large and is read at 128. */
@@ -77,30 +78,35 @@ export interface ImageSelection {
   readonly leaveOut: readonly string[];
   /** The most images that are taken of one dataset, evenly spaced by name; null for all. */
   readonly imagesPerDataset: number | null;
+  /** Scenes that are painted with textures of those that are trained on (`scene-images.ts`); none where it is left out. */
+  readonly texturedScenes?: { readonly images: number } | undefined;
 }
 
 /**
  * @param folder      the data's folder
- * @param onProgress  called with images read and to read
+ * @param onProgress  called with images read or painted, and how many there will be
  * @throws {DataError} when there is no image with a mask
  * @throws {FileError} when the folder cannot be read
  */
 export async function loadAnnotatedImages(
   folder: string,
-  { leaveOut, imagesPerDataset }: ImageSelection,
+  { leaveOut, imagesPerDataset, texturedScenes }: ImageSelection,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<AnnotatedImages> {
   const datasets = (await trainingDatasets(folder)).filter((dataset) => !leaveOut.includes(dataset));
+  if (texturedScenes && datasets.includes(SCENES))
+    throw new DataError(`${join(folder, SCENES)} has the name of the scenes that are painted for training. Rename it.`);
   const listed = await Promise.all(datasets.map((dataset) => listDataset(folder, dataset)));
   const sources = listed.flatMap((all) => evenly(all, imagesPerDataset ?? all.length));
+  const scenes = texturedScenes?.images ?? 0;
+  const total = sources.length + scenes;
   const refused: string[] = [];
   const read: Read[] = [];
   for (const [done, source] of sources.entries()) {
-    onProgress(done, sources.length);
+    onProgress(done, total);
     const one = await named(refused, () => readSource(source, refused));
     if (one) read.push(one);
   }
-  if (sources.length > 0) onProgress(sources.length, sources.length);
   if (!read.some(({ masks }) => masks.length > 0)) {
     const why = refused.length > 0 ? ` ${refused.length} files were left out, the first: ${refused[0]}` : "";
     throw new DataError(
@@ -110,9 +116,20 @@ export async function loadAnnotatedImages(
   const heldBack = read.map(isHeldBack);
   // A folder of so few subjects that chance holds all of them back is trained on without validation.
   const isAll = read.every(({ masks }, i) => masks.length === 0 || heldBack[i]);
-  const original = ({ dataset, name }: Pick<AnnotatedImage, "dataset" | "name">) =>
-    readGray(folder, [dataset, "images", `${name}.png`]);
-  return { ...packed(read, (i) => heldBack[i] && !isAll), original, refused };
+  const isValidation = (i: number) => heldBack[i] && !isAll;
+  const textures = read.filter(({ kind }, i) => kind === "image" && !isValidation(i));
+  const painted: Read[] = [];
+  for (let n = 0; n < scenes; n++) {
+    onProgress(sources.length + n, total);
+    painted.push({ ...sceneImage(n, WORKING_SIDE, textures), dataset: SCENES, kind: "image" });
+  }
+  if (total > 0) onProgress(total, total);
+  const original: AnnotatedImages["original"] = async ({ dataset, name }) => {
+    if (dataset !== SCENES) return readGray(folder, [dataset, "images", `${name}.png`]);
+    const { values, ...grid } = painted.find((scene) => scene.name === name)!;
+    return { ...grid, data: values };
+  };
+  return { ...packed([...read, ...painted], (i) => i < read.length && isValidation(i)), original, refused };
 }
 
 /** Intensities of these shares of an image are its darkest and brightest: a few extreme ones must not flatten the rest. */

@@ -106,14 +106,21 @@ const general = z.strictObject({
       painted: share,
       random: share,
       scenes: share,
+      /** How many scenes are painted with textures of these images (`scene-images.ts`), and the share of tasks on them; none where it is left out. */
+      texturedScenes: z.strictObject({ images: z.int().min(1).max(100_000), share }).optional(),
       regions: share,
       found: share,
       withoutFeatures: share,
       appearance: share,
     })
-    .refine(({ painted, random, scenes, regions, found }) => painted + random + scenes + regions + found <= 1, {
-      message: "painted, random, scenes, regions and found are shares of one whole and must not exceed 1 together",
-    }),
+    .refine(
+      ({ painted, random, scenes, texturedScenes, regions, found }) =>
+        painted + random + scenes + (texturedScenes?.share ?? 0) + regions + found <= 1,
+      {
+        message:
+          "painted, random, scenes, texturedScenes.share, regions and found are shares of one whole and must not exceed 1 together",
+      },
+    ),
   model: generalShape,
   loss: generalLoss,
 });

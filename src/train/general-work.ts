@@ -31,9 +31,15 @@ export function generalWork(
   workers: number,
 ): TrainingWork {
   const { batch: count, model: shape, data } = config;
-  const { leaveOut: _, imagesPerDataset: __, ...shares } = data;
+  const { leaveOut: _, imagesPerDataset: __, texturedScenes, ...shares } = data;
   const pixels = { items: images.items, pixels: images.pixels };
-  const order = { images: pixels, features, regions, tasks: { size: shape.size, ...shares }, count };
+  const order = {
+    images: pixels,
+    features,
+    regions,
+    tasks: { size: shape.size, textured: texturedScenes?.share ?? 0, ...shares },
+    count,
+  };
   let stream: SampleStream | null = null;
   const plane = (values: Float32Array, channels: number, size = shape.size): HostTensor => ({
     data: values,

@@ -13,6 +13,7 @@ import type { Runtime, Session } from "../engine/index.ts";
 import { atomicWrite, orAbsent, pretrainedSegmenterPaths, readLimited } from "../files/index.ts";
 import { decodeRegion, encoderChannels, REGION_CELLS, type RegionPrompt } from "../model/index.ts";
 import { type AnnotatedImage, type AnnotatedImages, checksumOf, evenly, fileName } from "./annotated-images.ts";
+import { SCENES } from "./scene-images.ts";
 import { StoppedError } from "./stopped.ts";
 
 const PROMPTS = 32;
@@ -94,7 +95,9 @@ export function regionAt({ bits }: FoundRegions, place: number, { width, height 
 }
 
 function searched({ items }: AnnotatedImages): AnnotatedImage[] {
-  const usable = items.filter(({ kind, split }) => kind === "image" && split === "train");
+  const usable = items.filter(
+    ({ kind, split, dataset }) => kind === "image" && split === "train" && dataset !== SCENES,
+  );
   const datasets = [...new Set(usable.map(({ dataset }) => dataset))];
   return datasets.flatMap((name) =>
     evenly(

@@ -7,6 +7,7 @@ import { changeAppearance, drawScene, paint, pickThings, smoothLabelMap } from "
 import type { AnnotatedImage, ImagePixels } from "./annotated-images.ts";
 import type { FeatureStore } from "./feature-store.ts";
 import { type FoundRegions, regionAt } from "./region-cache.ts";
+import { SCENES } from "./scene-images.ts";
 import { drawView, readNearest, readOnImage, readValues, type View } from "./view.ts";
 
 export interface Task {
@@ -30,6 +31,8 @@ export interface TaskOptions {
   readonly painted: number;
   readonly random: number;
   readonly scenes: number;
+  /** Scenes with textures of real images, which come with features as these do. */
+  readonly textured: number;
   readonly regions: number;
   readonly found: number;
   /** Share of tasks on real images that come without features. */
@@ -56,6 +59,7 @@ export class TaskSource {
     readonly structures: readonly (readonly [AnnotatedImage, number])[][];
   }[];
   private readonly labelMaps: readonly AnnotatedImage[];
+  private readonly texturedScenes: readonly AnnotatedImage[];
   private readonly total: number;
 
   constructor(
@@ -68,7 +72,7 @@ export class TaskSource {
     this.regions = regions;
     const items = images.items.filter((item) => item.split === split);
     const datasets = new Map<string, Map<string, (readonly [AnnotatedImage, number])[]>>();
-    for (const item of items) {
+    for (const item of items.filter(({ dataset }) => dataset !== SCENES)) {
       for (const [m, { structure }] of item.masks.entries()) {
         const structures = datasets.get(item.dataset) ?? new Map();
         datasets.set(item.dataset, structures);
@@ -81,6 +85,7 @@ export class TaskSource {
     });
     this.total = this.byDataset.reduce((sum, { weight }) => sum + weight, 0);
     this.labelMaps = items.filter(({ kind }) => kind === "labels");
+    this.texturedScenes = items.filter(({ dataset, masks }) => dataset === SCENES && masks.length > 0);
   }
 
   draw(rng: Rng, options: TaskOptions): Task {
@@ -91,11 +96,12 @@ export class TaskSource {
   }
 
   private attempt(rng: Rng, options: TaskOptions): Task | null {
-    const { size, painted, random, scenes, regions, found } = options;
+    const { size, painted, random, scenes, textured, regions, found } = options;
     const kind = rng.uniform();
     if (kind < painted && this.labelMaps.length > 0) return this.paintedTask(rng, size);
     if (kind < painted + random) return randomTask(rng, size);
     if (kind < painted + random + scenes) return sceneTask(rng, size);
+    if (kind < painted + random + scenes + textured) return this.texturedTask(rng, options);
     let pick = rng.uniform() * this.total;
     const dataset = this.byDataset.find(({ weight }) => {
       pick -= weight;
@@ -104,7 +110,7 @@ export class TaskSource {
     const { structures } = dataset ?? this.byDataset[0];
     const list = structures[rng.below(structures.length)];
     const [item, mask] = list[rng.below(list.length)];
-    const made = painted + random + scenes;
+    const made = painted + random + scenes + textured;
     if (kind >= made && kind < made + found) return this.foundTask(rng, item, options);
     const wanted = { inside: this.mask(item, mask), isRegion: kind >= made && kind < made + found + regions };
     return this.realTask(rng, item, wanted, options);
@@ -114,6 +120,16 @@ export class TaskSource {
   private mask({ masks, width, height }: AnnotatedImage, number: number): Uint8Array {
     const { offset } = masks[number];
     return this.images.pixels.subarray(offset, offset + width * height);
+  }
+
+  private texturedTask(rng: Rng, options: TaskOptions): Task | null {
+    const item = this.texturedScenes[rng.below(this.texturedScenes.length)];
+    return this.realTask(
+      rng,
+      item,
+      { inside: this.mask(item, rng.below(item.masks.length)), isRegion: false },
+      options,
+    );
   }
 
   /** Null where the segmenter found nothing in the image. */

@@ -2,9 +2,15 @@
 import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { emptyMask } from "../../src/core/index.ts";
+import { emptyMask, type Grid } from "../../src/core/index.ts";
 import { encodeLabels } from "../../src/image/index.ts";
-import { loadAnnotatedImages, loadOwnImages, type OwnImage } from "../../src/train/annotated-images.ts";
+import {
+  type AnnotatedImage,
+  loadAnnotatedImages,
+  loadOwnImages,
+  type OwnImage,
+} from "../../src/train/annotated-images.ts";
+import { SCENES } from "../../src/train/scene-images.ts";
 import { ALL_IMAGES, madeScene, put, SIDE, writeData } from "./made-data.ts";
 import { placeForRuns } from "./tiny.ts";
 
@@ -53,6 +59,64 @@ test("images of one subject are held back together or not at all", async () => {
   }
   expect(splits.size).toBe(12);
   for (const [subject, found] of splits) expect(found.size, subject).toBe(1);
+});
+
+describe("scenes painted with textures of the images", () => {
+  const scenesIn = async (images: number) => {
+    const loaded = await loadAnnotatedImages(folder, { ...ALL_IMAGES, texturedScenes: { images } });
+    const bytes = (offset: number, { width, height }: Grid) => loaded.pixels.slice(offset, offset + width * height);
+    const scenes = loaded.items.filter(({ dataset }) => dataset === SCENES);
+    return { loaded, scenes, bytesOf: (item: AnnotatedImage) => bytes(item.offset, item), bytes };
+  };
+  const change = async (subject: string) => {
+    const name = `${subject}__0.png`;
+    const { image } = madeScene(0);
+    await put(
+      join(folder, "disks", "images", name),
+      encodeLabels(
+        image.map((value, i) => (value * (1 + (i % 3))) % 256),
+        SIDE,
+      ),
+    );
+  };
+
+  test("are images with masks, all to train on, and come beside those of the folder", async () => {
+    await writeData(folder);
+    const alone = await load();
+    const { loaded, scenes, bytes, bytesOf } = await scenesIn(5);
+    expect(loaded.items.slice(0, alone.items.length)).toEqual(alone.items);
+    expect(scenes.map(({ split, kind }) => [split, kind])).toEqual(Array(5).fill(["train", "image"]));
+    for (const scene of scenes) {
+      for (const { offset } of scene.masks) expect(new Set(bytes(offset, scene))).toEqual(new Set([0, 1]));
+      const { data, ...grid } = await loaded.original(scene);
+      expect([grid, [...Array.from(data)]]).toEqual([{ width: 192, height: 192 }, [...bytesOf(scene)]]);
+    }
+  });
+
+  test("are the same for the same images, however many there are", async () => {
+    await writeData(folder);
+    const [few, many] = [await scenesIn(2), await scenesIn(3)];
+    for (const [n, scene] of few.scenes.entries()) expect(few.bytesOf(scene)).toEqual(many.bytesOf(many.scenes[n]));
+    expect(many.bytesOf(many.scenes[2])).not.toEqual(many.bytesOf(many.scenes[1]));
+  });
+
+  test("show nothing of subjects that are held back", async () => {
+    await writeData(folder);
+    const before = await scenesIn(12);
+    const subjectOf = (split: string) =>
+      before.loaded.items.find((item) => item.split === split && item.kind === "image");
+    const all = ({ scenes, bytesOf }: typeof before) => scenes.map(bytesOf);
+    await change(subjectOf("validation")!.subject);
+    expect(all(await scenesIn(12))).toEqual(all(before));
+    await change(subjectOf("train")!.subject);
+    expect(all(await scenesIn(12))).not.toEqual(all(before));
+  });
+
+  test("are refused beside a data set of their name", async () => {
+    await writeData(folder, SCENES);
+    await expect(scenesIn(1)).rejects.toThrow(`${SCENES} has the name of the scenes`);
+    await expect(load()).resolves.toBeDefined();
+  });
 });
 
 test("of a large dataset as many images are taken as were asked for, evenly spaced", async () => {

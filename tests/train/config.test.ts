@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { UsageError } from "../../src/core/index.ts";
 import { optimiserOf, parseConfig } from "../../src/train/index.ts";
 import { tendril } from "./command.ts";
+import { TINY_GENERAL } from "./made-data.ts";
 import { placeForRuns, TINY } from "./tiny.ts";
 
 type Json = Record<string, unknown>;
@@ -36,6 +37,20 @@ test("the shipped configuration and the tests' own are accepted as they stand", 
   for (const name of ["disks.json", "general.json", "adapt.json"])
     expect(() => parseConfig(readFileSync(`configs/${name}`, "utf8"), name)).not.toThrow();
   expect(parseConfig(JSON.stringify(TINY), "tiny.json")).toEqual(TINY);
+});
+
+test("shares of a general run's tasks do not exceed one whole, and textured scenes are among them", () => {
+  const withScenes = (texturedScenes: unknown) =>
+    JSON.stringify({ ...TINY_GENERAL, data: { ...TINY_GENERAL.data, texturedScenes } });
+  expect(() => parseConfig(withScenes({ images: 10, share: 0.5 }), "run.json")).not.toThrow();
+  expect(refusal(withScenes({ images: 10, share: 0.6 }))).toContain("must not exceed 1 together");
+  for (const [images, share] of [
+    [0, 0.1],
+    [1.5, 0.1],
+    [10, -0.1],
+  ])
+    expect(refusal(withScenes({ images, share }))).toContain("data.texturedScenes.");
+  expect(refusal(withScenes({ share: 0.1 }))).toContain("data.texturedScenes.images");
 });
 
 test("every key is needed, and no other is allowed", () => {

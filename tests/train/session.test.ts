@@ -6,6 +6,7 @@ import { PLANES } from "../../src/model/index.ts";
 import { type AnnotatedImages, loadAnnotatedImages } from "../../src/train/annotated-images.ts";
 import { FeatureStore } from "../../src/train/feature-store.ts";
 import { regionAt } from "../../src/train/region-cache.ts";
+import { SCENES } from "../../src/train/scene-images.ts";
 import { Session } from "../../src/train/session.ts";
 import { type Task, type TaskOptions, TaskSource } from "../../src/train/task.ts";
 import { ALL_IMAGES, TINY_GENERAL, writeData } from "./made-data.ts";
@@ -30,8 +31,8 @@ beforeAll(async () => {
 afterAll(() => rm(place, { recursive: true }));
 
 const options = (changes: Partial<TaskOptions> = {}): TaskOptions => {
-  const { leaveOut: _, ...shares } = TINY_GENERAL.data;
-  return { size: SIZE, ...shares, ...changes };
+  const { leaveOut: _, texturedScenes: __, ...shares } = TINY_GENERAL.data;
+  return { size: SIZE, textured: 0, ...shares, ...changes };
 };
 
 const drawTask = (seed: number, changes?: Partial<TaskOptions>): Task =>
@@ -62,6 +63,19 @@ test("tasks come from every kind of source, in about the shares that were asked 
   const half = names({ ...none, random: 0.5 }).filter((name) => name === "random map").length;
   expect(half).toBeGreaterThan(15);
   expect(half).toBeLessThan(45);
+});
+
+test("textured scenes are tasks in the share that was asked for, and else never", async () => {
+  const withScenes = await loadAnnotatedImages(place, { ...ALL_IMAGES, texturedScenes: { images: 6 } });
+  const from = new TaskSource(withScenes, NO_EXTRAS, "train");
+  const sceneTasks = (changes: Partial<TaskOptions>) =>
+    Array.from({ length: 40 }, (_, seed) => from.draw(Rng.seeded(seed), options(changes)).name).filter((name) =>
+      name.startsWith(SCENES),
+    ).length;
+  const none = { painted: 0, random: 0, scenes: 0, regions: 0 };
+  expect(sceneTasks({ ...none, textured: 1 })).toBeGreaterThan(30);
+  expect(sceneTasks({ ...none, textured: 0.5 })).toBeGreaterThan(8);
+  expect(sceneTasks({ ...none, textured: 0 })).toBe(0);
 });
 
 test("what the segmenter found is a task where it is asked for, with a truth that lies in it", () => {
