@@ -126,8 +126,8 @@ export async function loadAnnotatedImages(
   if (total > 0) onProgress(total, total);
   const original: AnnotatedImages["original"] = async ({ dataset, name }) => {
     if (dataset !== SCENES) return readGray(folder, [dataset, "images", `${name}.png`]);
-    const { values, ...grid } = painted.find((scene) => scene.name === name)!;
-    return { ...grid, data: values };
+    const { width, height, values } = painted.find((scene) => scene.name === name)!;
+    return { width, height, data: values };
   };
   return { ...packed([...read, ...painted], (i) => i < read.length && isValidation(i)), original, refused };
 }
