@@ -117,8 +117,8 @@ const PUBLIC: Readonly<Record<string, string>> = {
     looksLikeDicom looksLikeDicomSeg nameFormat niftiHeaderOf niftiSize nnunetCases nnunetDataset nnunetIndex orientationOf
     pixelOf planesOf previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf zipPreview`,
   "./synth": `
-    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind Scene boxAround brushIn changeAppearance clickIn
-    drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint pickThings scribbleIn smoothLabelMap sureOf unionOf`,
+    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind ReadTexture Scene boxAround brushIn changeAppearance clickIn
+    drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint paintScene pickThings scribbleIn smoothLabelMap sureOf unionOf`,
   "./engine": `
     ADAM DescribeLoss Device EngineError FLAT_PARAMETERS FlatParameters Graph HostTensor Init OPSET OptimiserOptions
     OrtSession ParameterSource ParameterSpec Runtime RuntimeOptions STATE_NAMES Session Shape StateName Tensors
