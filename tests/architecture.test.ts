@@ -117,7 +117,7 @@ const PUBLIC: Readonly<Record<string, string>> = {
     looksLikeDicom looksLikeDicomSeg nameFormat niftiHeaderOf niftiSize nnunetCases nnunetDataset nnunetIndex orientationOf
     pixelOf planesOf previewNifti readLabelMap sliceImage spacingOf stepsOf targetOf voxelAt worldOf zipPreview`,
   "./synth": `
-    DISKS DiskImage DiskOptions PAIRS PairOptions PartialBatch Prompt PromptKind ReadTexture Scene boxAround brushIn changeAppearance clickIn
+    DISKS DiskImage DiskOptions MANY PAIRS PairOptions PartialBatch Prompt PromptKind ReadTexture Scene boxAround brushIn changeAppearance clickIn
     drawBatch drawPair drawScene loopAround makeDiskImage makeDiskSet paint paintScene pickThings scribbleIn smoothLabelMap sureOf unionOf`,
   "./engine": `
     ADAM DescribeLoss Device EngineError FLAT_PARAMETERS FlatParameters Graph HostTensor Init OPSET OptimiserOptions

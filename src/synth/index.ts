@@ -5,5 +5,5 @@ export * from "./disks.ts";
 export * from "./label-map.ts";
 export * from "./partials.ts";
 export * from "./scene-textures.ts";
-export { drawScene, pickThings, type Scene } from "./scenes.ts";
+export { drawScene, MANY, pickThings, type Scene } from "./scenes.ts";
 export * from "./strokes.ts";

@@ -37,22 +37,40 @@ interface Kind {
   readonly spread: number;
 }
 
-export function drawScene(rng: Rng, size: number): Scene {
+/** How many things a scene holds, and how large they are. */
+export interface Crowd {
+  readonly things: (rng: Rng) => number;
+  /** Least and most radius of a kind, and width of packed cells, as shares of the scene's side. */
+  readonly radius: readonly [number, number];
+  readonly pitch: readonly [number, number];
+}
+
+export const SOME: Crowd = { things: (rng) => 3 + rng.below(30), radius: [0.025, 0.17], pitch: [0.08, 0.25] };
+/** Mostly a few, now and then hundreds, as nuclei in a slide. */
+export const MANY: Crowd = {
+  things: (rng) => 3 + Math.floor(220 * rng.uniform() ** 2.5),
+  radius: [0.014, 0.15],
+  pitch: [0.05, 0.25],
+};
+
+export function drawScene(rng: Rng, size: number, crowd = SOME): Scene {
   const ground = smoothLabelMap(rng.at("ground"), size, 1 + rng.below(GROUNDS));
   const scene = { looks: ground, kinds: new Uint8Array(size * size) };
-  const kinds = Array.from({ length: 1 + rng.below(MOST_KINDS) }, (_, k) => drawKind(rng.at("kind").at(k), size, k));
+  const kinds = Array.from({ length: 1 + rng.below(MOST_KINDS) }, (_, k) =>
+    drawKind(rng.at("kind").at(k), size, k, crowd),
+  );
   const arrangement = rng.uniform();
-  if (arrangement < 0.4) scatter(rng, scene, size, kinds);
+  if (arrangement < 0.4) scatter(rng, scene, size, kinds, crowd);
   else if (arrangement < 0.6) align(rng, scene, size, kinds);
-  else if (arrangement < 0.75) pack(rng, scene, size, kinds);
+  else if (arrangement < 0.75) pack(rng, scene, size, kinds, crowd);
   else grow(rng, scene, size, kinds);
   return scene;
 }
 
-function drawKind(rng: Rng, size: number, number: number): Kind {
+function drawKind(rng: Rng, size: number, number: number, { radius: [least, most] }: Crowd): Kind {
   return {
     look: GROUNDS + LAYERS * number,
-    radius: size * Math.exp(rng.between(Math.log(0.014), Math.log(0.15))),
+    radius: size * Math.exp(rng.between(Math.log(least), Math.log(most))),
     aspect: rng.uniform() < 0.4 ? 1 : rng.between(0.35, 1),
     squareness: rng.uniform() < 0.6 ? 2 : rng.between(2.5, 6),
     roughness: rng.uniform() < 0.4 ? 0 : rng.between(0, 0.12),
@@ -63,10 +81,9 @@ function drawKind(rng: Rng, size: number, number: number): Kind {
 }
 
 /** Here and there, apart from one another. */
-function scatter(rng: Rng, scene: Scene, size: number, kinds: readonly Kind[]): void {
+function scatter(rng: Rng, scene: Scene, size: number, kinds: readonly Kind[], crowd: Crowd): void {
   const gap = rng.between(1, 0.06 * size);
-  // Mostly a few, now and then hundreds, as nuclei in a slide.
-  const wanted = 3 + Math.floor(220 * rng.uniform() ** 2.5);
+  const wanted = crowd.things(rng);
   for (let n = 0; n < wanted; n++) {
     const k = rng.below(kinds.length);
     place(rng, scene, size, kinds, k, [rng.between(0, size), rng.between(0, size)], rng.between(0, 2 * Math.PI), gap);
@@ -104,8 +121,8 @@ function align(rng: Rng, scene: Scene, size: number, kinds: readonly Kind[]): vo
 }
 
 /** Side by side with walls between, as cells are: every pixel belongs to the nearest of many seeds. */
-function pack(rng: Rng, { looks, kinds }: Scene, size: number, list: readonly Kind[]): void {
-  const pitch = size * rng.between(0.05, 0.25);
+function pack(rng: Rng, { looks, kinds }: Scene, size: number, list: readonly Kind[], crowd: Crowd): void {
+  const pitch = size * rng.between(...crowd.pitch);
   const wall = rng.between(0.5, 2.5);
   const full = rng.uniform() < 0.5 ? 1 : rng.between(0.5, 0.95);
   const across = Math.ceil(size / pitch) + 5;

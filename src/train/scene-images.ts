@@ -1,6 +1,6 @@
 /** Scenes painted with textures of the training images (`synth/scene-textures.ts`): images with masks like any other, so that the encoder sees them too. */
 import { type Grid, Rng } from "../core/index.ts";
-import { drawScene, paintScene } from "../synth/index.ts";
+import { drawScene, MANY, paintScene } from "../synth/index.ts";
 import { readValues, type View } from "./view.ts";
 
 /** The data set that they are. */
@@ -28,7 +28,7 @@ export interface SceneImage extends GrayImage {
  */
 export function sceneImage(number: number, size: number, sources: readonly GrayImage[]): SceneImage {
   const rng = Rng.seeded(number).at(SCENES);
-  const scene = drawScene(rng.at("scene"), size);
+  const scene = drawScene(rng.at("scene"), size, MANY);
   const painted = paintScene(rng.at("paint"), scene, size, (own, share) => pieceOf(own, share, size, sources));
   const kinds = [...new Set(scene.kinds)].filter((kind) => kind > 0).sort((a, b) => a - b);
   const masks = kinds.map((kind) => ({
