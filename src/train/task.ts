@@ -101,7 +101,8 @@ export class TaskSource {
     if (kind < painted && this.labelMaps.length > 0) return this.paintedTask(rng, size);
     if (kind < painted + random) return randomTask(rng, size);
     if (kind < painted + random + scenes) return sceneTask(rng, size);
-    if (kind < painted + random + scenes + textured) return this.texturedTask(rng, options);
+    if (kind < painted + random + scenes + textured && this.texturedScenes.length > 0)
+      return this.texturedTask(rng, options);
     let pick = rng.uniform() * this.total;
     const dataset = this.byDataset.find(({ weight }) => {
       pick -= weight;

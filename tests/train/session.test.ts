@@ -76,6 +76,8 @@ test("textured scenes are tasks in the share that was asked for, and else never"
   expect(sceneTasks({ ...none, textured: 1 })).toBeGreaterThan(30);
   expect(sceneTasks({ ...none, textured: 0.5 })).toBeGreaterThan(8);
   expect(sceneTasks({ ...none, textured: 0 })).toBe(0);
+  // Without any, structures are wanted instead.
+  expect(drawTask(1, { ...none, textured: 1 }).name).toMatch(/^disks\/subject|^random map$/);
 });
 
 test("what the segmenter found is a task where it is asked for, with a truth that lies in it", () => {
