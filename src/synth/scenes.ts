@@ -38,14 +38,14 @@ interface Kind {
 }
 
 /** How many things a scene holds, and how large they are. */
-export interface Crowd {
+interface Crowd {
   readonly things: (rng: Rng) => number;
   /** Least and most radius of a kind, and width of packed cells, as shares of the scene's side. */
   readonly radius: readonly [number, number];
   readonly pitch: readonly [number, number];
 }
 
-export const SOME: Crowd = { things: (rng) => 3 + rng.below(30), radius: [0.025, 0.17], pitch: [0.08, 0.25] };
+const SOME: Crowd = { things: (rng) => 3 + rng.below(30), radius: [0.025, 0.17], pitch: [0.08, 0.25] };
 /** Mostly a few, now and then hundreds, as nuclei in a slide. */
 export const MANY: Crowd = {
   things: (rng) => 3 + Math.floor(220 * rng.uniform() ** 2.5),
