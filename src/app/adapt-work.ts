@@ -19,9 +19,12 @@ export type AdaptingState =
   /** The annotator has asked for it, and is asked whether to begin. */
   | { readonly kind: "asking"; readonly images: number }
   | { readonly kind: "running"; readonly images: number; readonly share: number | null; readonly left: string }
-  /** The project has a model of its own. `choice` is what proposes; "named" is neither that one nor the shipped one. */
-  | { readonly kind: "adapted"; readonly images: number; readonly choice: "own" | "shipped" | "named" }
-  | { readonly kind: "failed"; readonly why: string };
+  | { readonly kind: "adapted"; readonly images: number; readonly choice: ModelChoice }
+  /** `choice` is null where the project has no model of its own yet. */
+  | { readonly kind: "failed"; readonly why: string; readonly choice: ModelChoice | null };
+
+/** What proposes where the project has a model of its own; "named" is neither that one nor the shipped one. */
+export type ModelChoice = "own" | "shipped" | "named";
 
 /** What of the page's state this needs. */
 export interface AdaptPorts {
@@ -72,9 +75,10 @@ export function createAdaptWork({ api, list, openImage, revision, settled, ...po
     const images = annotated();
     if (images === 0) return { kind: "none" };
     if (isAsking()) return { kind: "asking", images };
-    if (now.state === "failed") return { kind: "failed", why: now.message ?? "It failed." };
-    if (!now.hasOwn) return { kind: "possible", images };
-    return { kind: "adapted", images, choice: now.isNamed ? "named" : now.isAdapted ? "own" : "shipped" };
+    const own = now.isNamed ? "named" : now.isAdapted ? "own" : "shipped";
+    const choice = now.hasOwn ? own : null;
+    if (now.state === "failed") return { kind: "failed", why: now.message ?? "It failed.", choice };
+    return choice === null ? { kind: "possible", images } : { kind: "adapted", images, choice };
   }
 
   /** Asks the server how far it is, and goes on asking while it runs. */

@@ -1,9 +1,9 @@
 /** Adapting the model to these images: the way to begin, how far it is, and which model proposes afterwards. */
 import { type JSX, Match, Show, Switch } from "solid-js";
-import { type AdaptingState, ASKED, imageWords } from "./adapt-work.ts";
+import { type AdaptingState, ASKED, imageWords, type ModelChoice } from "./adapt-work.ts";
 import type { Store } from "./store.ts";
 
-const PROPOSES = {
+const PROPOSES: Record<ModelChoice, string> = {
   own: "Adapted model in use.",
   shipped: "Shipped model in use.",
   named: "Adapted, not in use.",
@@ -35,6 +35,19 @@ export function AdaptationLine({ store }: { readonly store: Store }) {
       {props.children}
     </Press>
   );
+  const Choice = (props: { readonly of: ModelChoice }) => (
+    <>
+      <p title={titleOfChoice(props.of)}>{PROPOSES[props.of]}</p>
+      <Show when={isWriter() && props.of !== "named"}>
+        <Press
+          title="Until Tendril is started again. Nothing is deleted."
+          run={() => store.useOwnModel(props.of === "shipped")}
+        >
+          {props.of === "own" ? "Use shipped model" : "Use adapted model"}
+        </Press>
+      </Show>
+    </>
+  );
 
   return (
     <Show when={store.adapting().kind !== "none" && (isWriter() || store.adapting().kind !== "possible")}>
@@ -63,16 +76,8 @@ export function AdaptationLine({ store }: { readonly store: Store }) {
           <Match when={as("adapted")}>
             {(state) => (
               <>
-                <p title={titleOfChoice(state().choice)}>{PROPOSES[state().choice]}</p>
+                <Choice of={state().choice} />
                 <Show when={isWriter()}>
-                  <Show when={state().choice !== "named"}>
-                    <Press
-                      title="Until Tendril is started again. Nothing is deleted."
-                      run={() => store.useOwnModel(state().choice === "shipped")}
-                    >
-                      {state().choice === "own" ? "Use shipped model" : "Use adapted model"}
-                    </Press>
-                  </Show>
                   <Begin images={state().images}>Adapt again</Begin>
                 </Show>
               </>
@@ -85,6 +90,7 @@ export function AdaptationLine({ store }: { readonly store: Store }) {
                 <Show when={isWriter()}>
                   <Press run={store.offerAdapting}>Try again</Press>
                 </Show>
+                <Show when={state().choice}>{(choice) => <Choice of={choice()} />}</Show>
               </>
             )}
           </Match>
@@ -98,7 +104,7 @@ function titleOf(images: number): string {
   return `The model goes on with what is annotated on ${imageWords(images)} here, for about five minutes, on this computer. Everything that is annotated counts as finished.`;
 }
 
-function titleOfChoice(choice: keyof typeof PROPOSES): string {
+function titleOfChoice(choice: ModelChoice): string {
   return {
     own: "Candidates come from the model that was adapted to this project's images.",
     shipped: "Candidates come from the model that Tendril is shipped with. The adapted one is kept.",

@@ -12,7 +12,7 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { type Grid, type Image, Rng, UsageError } from "../core/index.ts";
-import { onFile, orAbsent, readLimited, readText } from "../files/index.ts";
+import { foldersIn, onFile, orAbsent, readLimited, readText } from "../files/index.ts";
 import { decodeImage } from "../image/index.ts";
 import { footprints } from "../model/window.ts";
 import { DataError, isHeldBack } from "../train/index.ts";
@@ -178,11 +178,6 @@ async function casesOf(parent: string, dataset: string): Promise<CaseFile[]> {
     );
   });
   return (await Promise.all(each)).flat();
-}
-
-async function foldersIn(path: string): Promise<string[]> {
-  const entries = await onFile("read", path, () => readdir(path, { withFileTypes: true }));
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 /** Names without ".png"; none where there is no such folder. */

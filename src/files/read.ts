@@ -1,6 +1,6 @@
 /** Reading with limits: a size is checked before a byte is allocated, a path before it is followed. */
-import { type FileHandle, open, realpath, stat } from "node:fs/promises";
-import { isAbsolute, relative, resolve, sep } from "node:path";
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { FileError, onFile } from "./errors.ts";
 
 /** @throws {FileError} when it is no file, is larger than `limit` bytes, or cannot be read */
@@ -28,6 +28,22 @@ export async function readLimited(path: string, limit: number): Promise<Buffer> 
 
 export async function readText(path: string, limit: number): Promise<string> {
   return (await readLimited(path, limit)).toString("utf8");
+}
+
+/**
+ * Names of the folders in `path`, those that a link leads to among them. A link that leads nowhere is none.
+ *
+ * @throws {FileError} when `path` is no folder, or cannot be read
+ */
+export async function foldersIn(path: string): Promise<string[]> {
+  const entries = await onFile("read", path, () => readdir(path, { withFileTypes: true }));
+  const leadsToFolder = async (name: string) =>
+    (await stat(join(path, name)).catch(() => null))?.isDirectory() ?? false;
+  const names = entries.map(async (entry) => {
+    const isFolder = entry.isSymbolicLink() ? await leadsToFolder(entry.name) : entry.isDirectory();
+    return isFolder ? [entry.name] : [];
+  });
+  return (await Promise.all(names)).flat();
 }
 
 /**

@@ -12,7 +12,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { crc32, type Grid, TendrilError } from "../core/index.ts";
-import { onFile, orAbsent, readLimited, readText } from "../files/index.ts";
+import { foldersIn, onFile, orAbsent, readLimited, readText } from "../files/index.ts";
 import { decodeImage } from "../image/index.ts";
 import { SCENES, sceneImage } from "./scene-images.ts";
 import { isHeldBack, subjectOf } from "./subjects.ts";
@@ -313,11 +313,6 @@ async function listDataset(folder: string, dataset: string): Promise<Source[]> {
 
 async function folderNames(path: string): Promise<string[]> {
   return orAbsent(foldersIn(path), []);
-}
-
-async function foldersIn(path: string): Promise<string[]> {
-  const entries = await onFile("read", path, () => readdir(path, { withFileTypes: true }));
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 async function pngNames(path: string): Promise<string[]> {

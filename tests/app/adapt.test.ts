@@ -113,7 +113,16 @@ test("it is asked for and told, and the page then offers what the adapted model 
   expect(new Set(Object.values(names)).size).toBe(2);
   await button(person, "Use adapted model").click();
   await waitFor(person, "Adapted model in use.");
-  expect(await button(person, "Adapt again").count()).toBe(1);
+  // One more fails: the model that there is proposes as before, and one can still go back.
+  await button(person, "Adapt again").click();
+  await button(person, "Start").click();
+  await expect.poll(() => training.seen).toHaveLength(2);
+  training.fail(new UsageError("No space is left on the disk."));
+  await waitFor(person, "Not adapted. No space is left on the disk.");
+  await waitFor(person, "Adapted model in use.");
+  expect(await violations(person)).toEqual([]);
+  await button(person, "Use shipped model").click();
+  await waitFor(person, "Shipped model in use.");
   expect(screen.complaints).toEqual([]);
 });
 

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FileError, inside, readLimited, readText } from "../../src/files/index.ts";
+import { FileError, foldersIn, inside, readLimited, readText } from "../../src/files/index.ts";
 
 let place: string;
 let root: string;
@@ -188,4 +188,9 @@ describe("a limited read", () => {
       expect(message).toBe(`Can't read ${path}: it is a device, pipe or socket. Name a file.`);
     }
   });
+});
+
+test("folders are those that are there and those that links lead to; a link to a file, to nothing or to itself is none", async () => {
+  const found = (await foldersIn(root)).sort();
+  expect(found).toEqual(["sub", "to-link", "to-neighbour", "to-parent", "to-sub", "to-system"]);
 });
