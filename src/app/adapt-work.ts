@@ -100,8 +100,7 @@ export function createAdaptWork({ api, list, openImage, revision, settled, ...po
     if (now.state === "running") again = setTimeout(look, LOOK_AGAIN);
     if (!before) return;
     if (before.state !== now.state) announce(changeWords(now));
-    const isNew = before.state === "running" && now.state === "done" && now.isAdapted;
-    if (isNew || before.isAdapted !== now.isAdapted) changeModel();
+    if (before.modelChanges !== now.modelChanges) changeModel();
   }
 
   /** Has the server do something; what it cannot do is told. */
@@ -124,6 +123,10 @@ export function createAdaptWork({ api, list, openImage, revision, settled, ...po
     },
     actions: {
       adapting: state,
+      /** For a tab that comes to the front: another one may have changed the model meanwhile. */
+      async lookAgain(): Promise<void> {
+        if (told()) await look();
+      },
       /** Asks the annotator first: it is minutes of work for the computer. */
       offerAdapting(): void {
         setAsking(true);

@@ -1,5 +1,5 @@
 /** Adapting the model to these images: the way to begin, how far it is, and which model proposes afterwards. */
-import { type JSX, Match, Show, Switch } from "solid-js";
+import { type JSX, Match, onCleanup, onMount, Show, Switch } from "solid-js";
 import { type AdaptingState, ASKED, imageWords, type ModelChoice } from "./adapt-work.ts";
 import type { Store } from "./store.ts";
 
@@ -18,6 +18,14 @@ export function AdaptationLine({ store }: { readonly store: Store }) {
     return state.kind === kind ? (state as Of<Kind>) : null;
   };
   const isWriter = () => !store.isReadOnly();
+
+  onMount(() => {
+    const seen = () => {
+      if (!document.hidden) void store.lookAgain();
+    };
+    document.addEventListener("visibilitychange", seen);
+    onCleanup(() => document.removeEventListener("visibilitychange", seen));
+  });
 
   /** What a key has pressed is gone then: the keyboard goes on with what came in its place, and the mouse's user with the image. */
   async function press(event: MouseEvent, run: () => void | Promise<void>): Promise<void> {

@@ -67,6 +67,8 @@ const adaptation = z.object({
   isAdapted: z.boolean(),
   /** Whether a model was named at the start, which then always proposes. */
   isNamed: z.boolean(),
+  /** How often another model has come to propose since the server began. */
+  modelChanges: z.number(),
   message: z.string().optional(),
 });
 const refusal = z.object({ error: z.object({ code: z.string(), message: z.string() }) });

@@ -60,6 +60,8 @@ export interface AdaptationReport {
   readonly isAdapted: boolean;
   /** Whether a model was named at the start, which no other takes the place of. */
   readonly isNamed: boolean;
+  /** How often another model has come to propose since the server began: a page that knows a smaller number has one to load. */
+  readonly modelChanges: number;
   /** Why it failed. */
   readonly message?: string;
 }
@@ -85,6 +87,7 @@ export class Adaptation {
   private outcome: Outcome = { state: "none" };
   private hasOwn: boolean;
   private usesOwn: boolean;
+  private modelChanges = 0;
 
   constructor(options: AdaptationOptions) {
     this.options = options;
@@ -101,7 +104,8 @@ export class Adaptation {
 
   async report(): Promise<AdaptationReport> {
     const isNamed = this.options.models.named !== null;
-    const models = { hasOwn: this.hasOwn, isAdapted: this.usesOwn && !isNamed, isNamed };
+    const { hasOwn, modelChanges } = this;
+    const models = { hasOwn, isAdapted: this.usesOwn && !isNamed, isNamed, modelChanges };
     if (this.run) {
       const { done, total, images } = this.run;
       return { state: "running", done, total, secondsLeft: this.secondsLeft(this.run), images, ...models };
@@ -152,6 +156,7 @@ export class Adaptation {
       );
     if (isOwn && !this.hasOwn)
       throw new RequestError(409, "no-own-model", "There is no adapted model yet. Adapt to these images first.");
+    if (this.usesOwn !== isOwn) this.modelChanges++;
     this.usesOwn = isOwn;
   }
 
@@ -166,6 +171,7 @@ export class Adaptation {
       await this.options.train(images, onProgress, run.stop.signal);
       this.hasOwn = true;
       this.usesOwn = true;
+      if (this.options.models.named === null) this.modelChanges++;
       this.outcome = { state: "done" };
     } catch (error) {
       this.outcome = run.stop.signal.aborted ? { state: "stopped" } : { state: "failed", message: this.reason(error) };

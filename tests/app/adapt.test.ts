@@ -173,3 +173,24 @@ test("why it failed is told, it is tried again, and a page that is opened meanwh
   await line(other).waitFor({ state: "detached" });
   expect(screen.complaints).toEqual([]);
 });
+
+test("a tab that comes to the front again proposes with the model that another one has made meanwhile", async () => {
+  const { training, address, screen, person } = await drawn();
+  const other = await screen.visit(address);
+  await other.waitForStatus("read-only");
+  expect(await line(other).count()).toBe(0);
+  /** Until a page has a model sent, which its worker asks for. */
+  const loads = () => screen.context.waitForEvent("request", (request) => /weights\.safetensors/.test(request.url()));
+  const front = () => other.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  // Adapted once more, it is another model, although the words are the same.
+  for (const [time, name] of ["Adapt to these images", "Adapt again"].entries()) {
+    await button(person, name).click();
+    await button(person, "Start").click();
+    await expect.poll(() => training.seen).toHaveLength(time + 1);
+    await Promise.all([loads(), training.succeed()]);
+    await waitFor(person, "Adapted model in use.");
+    await Promise.all([loads(), front()]);
+    await waitFor(other, "Adapted model in use.");
+  }
+  expect(screen.complaints).toEqual([]);
+});

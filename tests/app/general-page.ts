@@ -1,5 +1,5 @@
 /** The page with a general model, untrained, and a pretrained encoder of the smallest kind, on a server of the test's own. */
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Rng } from "../../src/core/index.ts";
@@ -29,7 +29,7 @@ function smallEncoder(): Uint8Array {
 
 export interface GeneralPage {
   readonly hasEncoder: boolean;
-  /** What adapting does before there is a model of the project's own; without it, none is to be started. */
+  /** What adapting does before there is another model of the project's own; without it, none is to be started. */
   readonly adapt?: Train;
 }
 
@@ -49,12 +49,14 @@ export async function generalPage({ hasEncoder, adapt }: GeneralPage) {
     throw error;
   };
   const names = { shipped, own: "" };
+  let seed = 2;
   const adaptation = new Adaptation({
     ...{ images, desk, models, onDefect, hasOwn: false },
     async train(...how) {
       if (!adapt) throw new Error("Nothing is to be trained.");
       await adapt(...how);
-      names.own = await writeRandomModel(models.own, 2);
+      await rm(models.own, { recursive: true, force: true });
+      names.own = await writeRandomModel(models.own, seed++);
     },
   });
   const server = await startServer(

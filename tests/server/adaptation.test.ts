@@ -58,7 +58,7 @@ async function annotated({ named = null, hasOwn = false }: { named?: string | nu
 
 const IDLE = {
   ...{ state: "none", done: 0, total: 0, secondsLeft: null, images: 2 },
-  ...{ hasOwn: false, isAdapted: false, isNamed: false },
+  ...{ hasOwn: false, isAdapted: false, isNamed: false, modelChanges: 0 },
 };
 const refusal = (code: string, message: RegExp) => ({ error: { code, message: expect.stringMatching(message) } });
 
@@ -79,7 +79,7 @@ test("it is told how many images are annotated, then how far it is, then that th
   expect(await report()).toMatchObject({ done: 3, total: 11, secondsLeft: 23, images: 2 });
   expect(await card()).toBe("the shipped model");
   training.succeed();
-  expect(await until("done")).toEqual({ ...IDLE, state: "done", hasOwn: true, isAdapted: true });
+  expect(await until("done")).toEqual({ ...IDLE, state: "done", hasOwn: true, isAdapted: true, modelChanges: 1 });
   expect(await card()).toBe("the project's own");
 });
 
@@ -160,9 +160,13 @@ test("the annotator goes back to the shipped model and forth, and the project's 
   expect(await report()).toMatchObject({ state: "none", hasOwn: true, isAdapted: true });
   expect(await card()).toBe("the project's own");
   const back = (await ask("POST", "/api/adaptation/model", { own: false })).json();
-  expect(back).toMatchObject({ hasOwn: true, isAdapted: false });
+  expect(back).toMatchObject({ hasOwn: true, isAdapted: false, modelChanges: 1 });
   expect(await card()).toBe("the shipped model");
-  expect((await ask("POST", "/api/adaptation/model", { own: true })).json()).toMatchObject({ isAdapted: true });
+  const forth = [
+    await ask("POST", "/api/adaptation/model", { own: true }),
+    await ask("POST", "/api/adaptation/model", { own: true }),
+  ];
+  expect(forth.map((answer) => answer.json())).toMatchObject(Array(2).fill({ isAdapted: true, modelChanges: 2 }));
   expect(await card()).toBe("the project's own");
   expect((await ask("POST", "/api/adaptation/model", { own: 1 })).statusCode).toBe(400);
 });
@@ -178,7 +182,7 @@ test("a model that was named proposes whatever is made beside it", async () => {
   const { ask, training, until, card } = await annotated({ named: join(await folder(), "named") });
   await ask("POST", "/api/adaptation");
   training.succeed();
-  expect(await until("done")).toMatchObject({ hasOwn: true, isAdapted: false, isNamed: true });
+  expect(await until("done")).toMatchObject({ hasOwn: true, isAdapted: false, isNamed: true, modelChanges: 0 });
   expect(await card()).toBe("the named one");
   const refused = await ask("POST", "/api/adaptation/model", { own: true });
   expect([refused.statusCode, refused.json()]).toEqual([409, refusal("named-model", /--model/)]);
