@@ -51,7 +51,7 @@ interface Options {
 export function adaptCommand(): Command {
   return new Command("adapt")
     .description(
-      "Let the model go on with what you have annotated: a few minutes after which it knows images of this kind. It takes all that is annotated for finished.",
+      "Let the model go on with what you have annotated: a few minutes after which it knows images of this kind. One that is done is enough to begin with. It takes all that is annotated for finished.",
     )
     .argument("<paths...>", "annotated images or volumes, or folders of them")
     .option("-o, --output <folder>", `where the model is kept (default: ${ADAPTED_FOLDER} in the project's folder)`)
