@@ -70,6 +70,9 @@ test("a box asks for candidates, the next one counts in its place, and all of it
   await person.press("1");
   await person.page.waitForFunction(() => !document.querySelector(".stage")!.ariaLabel!.includes(" 0 inside"));
   const taken = await person.inside();
+  // What is offered next would be in the picture, and is not found again.
+  await person.offered();
+  await person.press("Escape");
   const seen = await person.picture();
   await person.waitForStatus("saved");
 
