@@ -100,7 +100,8 @@ export function createAdaptWork({ api, list, openImage, revision, settled, ...po
     if (now.state === "running") again = setTimeout(look, LOOK_AGAIN);
     if (!before) return;
     if (before.state !== now.state) announce(changeWords(now));
-    if (before.modelChanges !== now.modelChanges) changeModel();
+    // A server that was started anew counts from 0 again.
+    if (before.modelChanges !== now.modelChanges || before.isAdapted !== now.isAdapted) changeModel();
   }
 
   /** Has the server do something; what it cannot do is told. */

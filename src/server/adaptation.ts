@@ -60,7 +60,7 @@ export interface AdaptationReport {
   readonly isAdapted: boolean;
   /** Whether a model was named at the start, which no other takes the place of. */
   readonly isNamed: boolean;
-  /** How often another model has come to propose since the server began: a page that knows a smaller number has one to load. */
+  /** How often another model has come to propose since the server began: a page that knows another number has one to load. */
   readonly modelChanges: number;
   /** Why it failed. */
   readonly message?: string;
